@@ -1,0 +1,72 @@
+//! CRC-32C (Castagnoli), the checksum of the sealed stream: check value of `123456789` 0xE3069283.
+//!
+//! The arithmetic is [`crc_fast`]'s, which picks SIMD at run time; a plain table version in the tests keeps it honest.
+
+use crc_fast::{CrcAlgorithm, Digest};
+
+/// The checksum of `bytes`.
+pub fn crc32c(bytes: &[u8]) -> u32 {
+    crc_fast::crc32_iscsi(bytes)
+}
+
+/// The checksum of `first` and then `second`, as if they stood in one slice.
+pub fn crc32c_of_two(first: &[u8], second: &[u8]) -> u32 {
+    let mut digest = Digest::new(CrcAlgorithm::Crc32Iscsi);
+    digest.update(first);
+    digest.update(second);
+    // A 32-bit checksum in a 64-bit register: the high half is zero.
+    u32::try_from(digest.finalize() & 0xffff_ffff).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    /// Bit by bit, from the polynomial alone (RFC 3720, appendix B.4, reflected).
+    fn reference(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(u32::MAX, |crc, &byte| {
+            (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 })
+        })
+    }
+
+    #[test]
+    fn check_values() {
+        // RFC 3720, appendix B.4, and the catalogue's check value.
+        let ascending: Vec<u8> = (0..32).collect();
+        let cases: &[(&[u8], u32)] = &[
+            (b"", 0),
+            (b"123456789", 0xe306_9283),
+            (&[0; 32], 0x8a91_36aa),
+            (&[0xff; 32], 0x62a8_ab43),
+            (&ascending, 0x46dd_794e),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(crc32c(bytes), *expected, "{bytes:?}");
+            assert_eq!(reference(bytes), *expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn the_fast_one_agrees_with_the_polynomial_at_every_length_and_split() {
+        let bytes: Vec<u8> = (0..2048_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        for length in (0..300).chain([511, 512, 513, 1023, 1024, 1025, 2047, 2048]) {
+            let bytes = &bytes[..length];
+            let expected = reference(bytes);
+            assert_eq!(crc32c(bytes), expected, "{length} bytes");
+            for split in [0, length / 3, length / 2, length] {
+                let (first, second) = bytes.split_at(split);
+                assert_eq!(crc32c_of_two(first, second), expected, "{length} bytes, split at {split}");
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    fn simd_is_chosen_at_run_time() {
+        extern crate std;
+        let target = crc_fast::get_calculator_target(CrcAlgorithm::Crc32Iscsi);
+        let simd = std::is_x86_feature_detected!("sse4.1") && std::is_x86_feature_detected!("pclmulqdq");
+        assert_eq!(target.starts_with("x86_64-"), simd, "{target}");
+    }
+}

@@ -1,0 +1,1 @@
+//! One table of cases a comparison, a mismatch, an absence.

@@ -1,0 +1,263 @@
+//! The rule vocabulary: how an attribute of the source is held against one of the target's.
+
+use crate::attribute::{AttributeId, Attributes, Dictionary, Value};
+use crate::verdict::ReasonId;
+
+/// One row of a vendor's rule table.
+#[derive(Debug)]
+pub struct Rule {
+    /// The attribute of the source.
+    pub source: AttributeId,
+    /// The attribute of the target, often the same.
+    pub target: AttributeId,
+    /// How the two are compared.
+    pub compare: Compare,
+    /// When the rule is asked at all.
+    pub when: Option<When>,
+    /// What it means that the comparison fails.
+    pub mismatch: Mismatch,
+    /// What it means that the source does not have its attribute.
+    pub source_absent: Absent,
+    /// What it means that the target does not have its attribute.
+    pub target_absent: Absent,
+    /// Where the rule comes from.
+    pub origin: Origin,
+}
+
+impl PartialEq for Rule {
+    /// Rules are rows of static tables: one is equal to itself only.
+    fn eq(&self, other: &Self) -> bool {
+        core::ptr::eq(self, other)
+    }
+}
+
+/// How two values are compared.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Compare {
+    /// The same value.
+    Equal,
+    /// The source's value is a member of the target's set (or its value, where the target has no set).
+    OneOf,
+    /// The source's number lies in the target's range.
+    InRange,
+    /// Every bit, member or pair of the source is one of the target's.
+    Subset,
+    /// The target's number, fraction or version is not below the source's.
+    AtLeast,
+    /// Major versions equal, the target's minor not below the source's, the patch ignored.
+    Version,
+    /// The target's major version is the source's, or at most so many newer.
+    Branch {
+        /// How many major versions the target may be ahead.
+        newer: u32,
+    },
+    /// Both sides have this value.
+    Is(Value<'static>),
+    /// None of these pairs (source, target). Values of other types than the pairs' do not match.
+    NotPair(&'static [(Value<'static>, Value<'static>)]),
+    /// Type and aggregation come to the same resources.
+    SameCapacity(&'static [Capacity]),
+    /// The vendor's own comparison.
+    Own(fn(&Pair<'_>) -> Comparison),
+    /// Never compared: stands in the table to say so.
+    Ignore,
+}
+
+/// What a comparison looks at.
+pub struct Pair<'a> {
+    /// The source's value.
+    pub source: Value<'a>,
+    /// The target's value.
+    pub target: Value<'a>,
+    /// Everything that is known of the source.
+    pub of_source: &'a dyn Attributes,
+    /// Everything that is known of the target.
+    pub of_target: &'a dyn Attributes,
+}
+
+/// What a comparison found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// They go together.
+    Match,
+    /// They go together, and there is something to say.
+    MatchWithNote(ReasonId),
+    /// They do not.
+    Mismatch(ReasonId),
+}
+
+/// What a mediated device's type is worth, for [`Compare::SameCapacity`].
+#[derive(Clone, Copy, Debug)]
+pub struct Capacity {
+    /// The `mdev_type`.
+    pub mdev_type: &'static str,
+    /// Its resources.
+    pub resources: &'static [Resource],
+}
+
+/// One named resource of a type.
+#[derive(Clone, Copy, Debug)]
+pub struct Resource {
+    /// What it is.
+    pub name: &'static str,
+    /// How much of it one instance has.
+    pub amount: u64,
+    /// Whether an aggregate of N instances has N times as much.
+    pub scales: bool,
+    /// Whether the stream's layout depends on it: a difference is a mismatch, not only a note.
+    pub essential: bool,
+}
+
+/// When a rule is asked.
+#[derive(Clone, Copy, Debug)]
+pub enum When {
+    /// The source has this value; one that has not been reported leaves it open.
+    SourceIs(AttributeId, Value<'static>),
+    /// The target has this value; one that has not been reported leaves it open.
+    TargetIs(AttributeId, Value<'static>),
+    /// Both sides have the attribute, be its value reported or not.
+    BothHave(AttributeId),
+    /// All of these hold.
+    All(&'static [When]),
+    /// Any of these holds.
+    Any(&'static [When]),
+    /// This does not hold.
+    Not(&'static When),
+}
+
+impl When {
+    /// Whether the condition holds for this source and target. `Err` names the attribute whose value has not been
+    /// reported where the answer hangs on it: a rule that may apply is not passed over in silence.
+    pub fn holds(&self, source: &dyn Attributes, target: &dyn Attributes) -> Result<bool, AttributeId> {
+        let is = |stated: Option<Value<'_>>, id: AttributeId, value: Value<'static>| match stated {
+            Some(Value::Unknown) if value != Value::Unknown => Err(id),
+            stated => Ok(stated == Some(value)),
+        };
+        match self {
+            Self::SourceIs(id, value) => is(source.value(*id), *id, *value),
+            Self::TargetIs(id, value) => is(target.value(*id), *id, *value),
+            Self::BothHave(id) => Ok(source.value(*id).is_some() && target.value(*id).is_some()),
+            Self::All(all) => settled(all, false, source, target),
+            Self::Any(any) => settled(any, true, source, target),
+            Self::Not(when) => when.holds(source, target).map(|holds| !holds),
+        }
+    }
+}
+
+/// `by` where one of the conditions comes to it; else the first attribute that is not reported; else the opposite.
+fn settled(
+    conditions: &[When],
+    by: bool,
+    source: &dyn Attributes,
+    target: &dyn Attributes,
+) -> Result<bool, AttributeId> {
+    let mut open = Ok(!by);
+    for when in conditions {
+        match when.holds(source, target) {
+            Ok(holds) if holds == by => return Ok(by),
+            Ok(_) => {}
+            Err(id) => open = open.and(Err(id)),
+        }
+    }
+    open
+}
+
+/// What it means that a comparison fails, where the target cannot be set to the source's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// The stream is refused.
+    Refuse,
+    /// An administrator has to say.
+    Administrator,
+}
+
+/// What it means that a side does not have its attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// Nothing: the rule is passed over.
+    Ignore,
+    /// A note; the rule is passed over.
+    Note,
+    /// The verdict is unknown.
+    Unknown,
+    /// An administrator has to say.
+    Administrator,
+    /// The stream is refused.
+    Refuse,
+    /// This value is taken in its place.
+    Default(Value<'static>),
+}
+
+/// What kind of source a rule has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OriginKind {
+    /// The driver's own code checks it.
+    Driver,
+    /// A specification demands it.
+    Specification,
+    /// A vendor's release note or documentation says so.
+    ReleaseNote,
+}
+
+impl OriginKind {
+    /// The name, as JSON says it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Driver => "driver",
+            Self::Specification => "specification",
+            Self::ReleaseNote => "release-note",
+        }
+    }
+}
+
+/// Where a rule comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// The kind of source.
+    pub kind: OriginKind,
+    /// The source itself: a file, a section, a document.
+    pub citation: &'static str,
+    /// Which versions it is known to hold for; empty for all.
+    pub scope: &'static str,
+    /// When it was read, `YYYY-MM`.
+    pub date: &'static str,
+}
+
+/// Everything by which a vendor's devices are judged.
+#[derive(Debug)]
+pub struct RuleTable {
+    /// What the vendor's attribute numbers mean.
+    pub dictionary: &'static Dictionary,
+    /// The rules, in the order in which they are asked.
+    pub rules: &'static [Rule],
+    /// The value of an attribute that follows from others (mtty's `nr_ports` from `mdev_type`), for a side that does not
+    /// have it.
+    pub derive: for<'a> fn(&'a dyn Attributes, AttributeId) -> Option<Value<'a>>,
+    /// Two attributes of one side that cannot both be true.
+    pub contradiction: fn(&dyn Attributes) -> Option<(AttributeId, AttributeId)>,
+    /// An attribute of a *target* whose value no device of this vendor has, and the values that there are.
+    pub impossible: fn(&dyn Attributes) -> Option<(AttributeId, &'static str)>,
+}
+
+impl RuleTable {
+    /// The vendor's name.
+    pub const fn vendor(&self) -> &'static str {
+        self.dictionary.vendor
+    }
+}
+
+/// For a vendor without derived attributes.
+pub fn derives_nothing(_: &dyn Attributes, _: AttributeId) -> Option<Value<'_>> {
+    None
+}
+
+/// For a vendor whose attributes are independent.
+pub fn never_contradicts(_: &dyn Attributes) -> Option<(AttributeId, AttributeId)> {
+    None
+}
+
+/// For a vendor that knows no value to be impossible.
+pub fn always_possible(_: &dyn Attributes) -> Option<(AttributeId, &'static str)> {
+    None
+}
