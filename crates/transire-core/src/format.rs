@@ -1,0 +1,561 @@
+//! What every format is to the rest: how it is recognised, read, checked and described.
+//!
+//! A vendor's room fills in one [`Vendor`] and, for each byte layout, one [`Format`]. Everything that iterates formats
+//! (recognition, the gate, `transire formats`, fuzz targets, benchmarks) reads these and nothing else.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::attribute::{Attributes, Dictionary};
+use crate::bytes::{index, little_endian};
+use crate::rule::RuleTable;
+use crate::target::Target;
+use crate::verdict::{Reason, ReasonId, Span};
+
+/// A family of devices with one set of attributes and rules: one row of the vendor table.
+#[derive(Debug)]
+pub struct Vendor {
+    /// What it is, for people.
+    pub title: &'static str,
+    /// Its attributes and rules; the name is [`RuleTable::vendor`].
+    pub rules: &'static RuleTable,
+    /// Its byte layouts; empty where its streams can only be sealed as `opaque`.
+    pub formats: &'static [&'static Format],
+    /// The kinds of reasons that only its formats and rules give.
+    pub reasons: &'static [ReasonId],
+}
+
+impl Vendor {
+    /// The name, as the `vendor` attribute has it.
+    pub const fn name(&self) -> &'static str {
+        self.rules.vendor()
+    }
+}
+
+/// The vendors that a gate knows. The product's own is [`crate::vendors::VENDORS`].
+#[derive(Clone, Copy, Debug)]
+pub struct Registry(pub &'static [&'static Vendor]);
+
+impl Registry {
+    /// The vendor of this name.
+    pub fn vendor(&self, name: &str) -> Option<&'static Vendor> {
+        self.0.iter().copied().find(|vendor| vendor.name() == name)
+    }
+
+    /// The dictionary of this vendor.
+    pub fn dictionary(&self, vendor: &str) -> Option<&'static Dictionary> {
+        self.vendor(vendor).map(|vendor| vendor.rules.dictionary)
+    }
+
+    /// Every format of every vendor.
+    pub fn formats(&self) -> impl Iterator<Item = &'static Format> {
+        self.0.iter().flat_map(|vendor| vendor.formats.iter().copied())
+    }
+
+    /// The format of this name.
+    pub fn format(&self, name: &str) -> Option<&'static Format> {
+        self.formats().find(|format| format.name == name)
+    }
+
+    /// The kind of reason with this id, shared or of a vendor.
+    pub fn reason(&self, id: &str) -> Option<ReasonId> {
+        let own = self.0.iter().flat_map(|vendor| vendor.reasons.iter());
+        crate::verdict::reasons::CATALOGUE.iter().chain(own).copied().find(|kind| kind.text() == id)
+    }
+}
+
+/// One byte layout of a vendor.
+#[derive(Debug)]
+pub struct Format {
+    /// The name that users type and that `payload_format` holds.
+    pub name: &'static str,
+    /// The vendor that it belongs to.
+    pub vendor: &'static str,
+    /// What it is, for people.
+    pub title: &'static str,
+    /// Whose bytes these are.
+    pub role: Role,
+    /// What the first bytes say; `eof` when there are no more.
+    pub likeness: fn(prefix: &[u8], eof: bool) -> Likeness,
+    /// Bytes from the start within which the source profile is known; `None` where only the end tells.
+    pub judged_within: Option<u32>,
+    /// What must be seen before a byte may be released.
+    pub hold: Hold,
+    /// What a stream can prove.
+    pub proves: Proves,
+    /// Options that `--format NAME:OPTION=VALUE` takes.
+    pub options: &'static [OptionSpec],
+    /// Reads the source profile from the first bytes and shows it, without allocating.
+    pub identify: fn(prefix: &[u8], eof: bool, show: &mut dyn FnMut(&dyn Attributes)) -> Identified,
+    /// A reader at the start of a stream, under the standard `strict`. One that describes also emits
+    /// [`Event::Record`]s.
+    pub reader: fn(describe: bool) -> Box<dyn Reader>,
+    /// The kernel driver, opened on the target in the state RESUMING; `None` where no driver is public.
+    pub driver: Option<fn(target: &Target) -> Result<Box<dyn Driver>, &'static str>>,
+}
+
+/// Whose bytes a format holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// What a device was saved as.
+    Source,
+    /// What a target says of itself.
+    Target,
+    /// An envelope around another format.
+    Envelope,
+    /// A file or connection that holds device streams among other things.
+    Container,
+}
+
+/// How much bytes look like a format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likeness {
+    /// A magic that nothing else has.
+    Certain,
+    /// Nothing speaks against it; what speaks for it.
+    Possible(&'static str),
+    /// Too few bytes to tell, and what is there agrees.
+    Short,
+    /// Something speaks against it.
+    No,
+}
+
+/// What must be seen before a byte may be released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// The whole stream, of at most so many bytes: `strict` is finished before anything leaves.
+    Whole(u32),
+    /// A record, of at most so many bytes.
+    Record(u32),
+    /// The first so many bytes.
+    Prefix(u32),
+}
+
+impl Hold {
+    /// Bytes that are held at the most, and one more: whether anything follows must be seen too.
+    pub const fn bytes(self) -> u32 {
+        match self {
+            Self::Whole(bytes) | Self::Record(bytes) | Self::Prefix(bytes) => bytes.saturating_add(1),
+        }
+    }
+}
+
+/// What a stream of the format can prove: the answers that `transire formats` gives at a glance.
+#[derive(Clone, Copy, Debug)]
+pub struct Proves {
+    /// What in the stream identifies its source.
+    pub identity: &'static str,
+    /// What of that the driver checks.
+    pub driver_checks: &'static str,
+    /// How the end is marked.
+    pub end: &'static str,
+    /// What protects the payload.
+    pub payload: &'static str,
+    /// What sealing adds.
+    pub sealing_adds: &'static str,
+}
+
+/// An option of a format.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionSpec {
+    /// The name.
+    pub name: &'static str,
+    /// The values that it takes.
+    pub values: &'static [&'static str],
+    /// What it settles.
+    pub meaning: &'static str,
+}
+
+/// What [`Format::identify`] found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Identified {
+    /// The source profile was shown; it took so many bytes.
+    Shown(u32),
+    /// So many bytes are needed.
+    Need(u32),
+    /// There is none.
+    Refused(Reason),
+}
+
+/// A reader of a stream. The caller owns the buffer.
+pub trait Reader: Send {
+    /// Looks at the input, which begins where the bytes used so far end; `eof` when nothing follows it. The caller drops
+    /// the bytes used and calls again until [`Event::End`] or a finding that is no note. Any cut of the input gives the
+    /// same events.
+    fn step<'a>(&mut self, input: &'a [u8], eof: bool) -> Step<'a>;
+
+    /// What is known of the source, from [`Event::Profile`] on.
+    fn source(&self) -> Option<&dyn Attributes>;
+}
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step<'a> {
+    /// Bytes of the input that are done with.
+    pub used: usize,
+    /// What happened.
+    pub event: Event<'a>,
+}
+
+impl<'a> Step<'a> {
+    /// An event that used nothing.
+    pub const fn stay(event: Event<'a>) -> Self {
+        Self { used: 0, event }
+    }
+}
+
+/// What a reader tells.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// Nothing can be said before the input holds so many bytes (or ends).
+    Need(usize),
+    /// A structure, for a reader that describes. Its bytes are fewer than the layout's where the input ends in it.
+    Record {
+        /// Its fields.
+        layout: &'static Layout,
+        /// Which one, where there are several.
+        number: Option<u32>,
+        /// Offset of its first byte in the stream.
+        offset: u64,
+        /// Its bytes.
+        bytes: &'a [u8],
+    },
+    /// The source profile is known, or known anew.
+    Profile,
+    /// Payload that has passed.
+    Data {
+        /// The device that it belongs to; 0 outside containers.
+        device: DeviceKey,
+        /// When it was saved.
+        phase: Phase,
+        /// The bytes.
+        bytes: &'a [u8],
+    },
+    /// A note, or the error that ends the stream.
+    Finding(Reason),
+    /// The stream is complete. Nothing follows.
+    End,
+}
+
+/// Which device of a container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DeviceKey(pub u32);
+
+/// When payload was saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Phase {
+    /// In pre-copy: what comes first and identifies the source.
+    Initial = 1,
+    /// In pre-copy: what changed.
+    Iterative = 2,
+    /// After the guest was stopped.
+    StopCopy = 3,
+    /// Not said.
+    Unspecified = 4,
+}
+
+impl Phase {
+    /// The code on the wire.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The phase with this code.
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Initial),
+            2 => Some(Self::Iterative),
+            3 => Some(Self::StopCopy),
+            4 => Some(Self::Unspecified),
+            _ => None,
+        }
+    }
+
+    /// The name, as text has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Initial => "initial",
+            Self::Iterative => "iterative",
+            Self::StopCopy => "stop-copy",
+            Self::Unspecified => "unspecified",
+        }
+    }
+}
+
+/// A fixed structure: the one table from which decode, encode, inspect and JSON come.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The name of the structure.
+    pub name: &'static str,
+    /// Its fields, ascending by offset, without gaps.
+    pub fields: &'static [Field],
+}
+
+impl Layout {
+    /// Bytes of the structure; a last field of kind [`FieldKind::Rest`] comes on top.
+    pub fn size(&self) -> usize {
+        self.fields.last().map_or(0, |field| index(field.offset) + field.kind.size().unwrap_or(0))
+    }
+
+    /// The field of this name.
+    pub fn field(&self, name: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+}
+
+/// One field of a structure.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The name.
+    pub name: &'static str,
+    /// Offset of its first byte in the structure.
+    pub offset: u32,
+    /// What its bytes are.
+    pub kind: FieldKind,
+    /// What it says, its values and its unit.
+    pub meaning: &'static str,
+}
+
+/// What the bytes of a field are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FieldKind {
+    /// A little-endian number of 1 to 8 bytes, shown in decimal.
+    Number(u8),
+    /// A little-endian number of 1 to 8 bytes, shown in hex.
+    Hex(u8),
+    /// So many bytes.
+    Bytes(u16),
+    /// All bytes to the end of the record.
+    Rest,
+}
+
+impl FieldKind {
+    /// Bytes of the field; `None` for one whose length is its record's matter.
+    pub fn size(self) -> Option<usize> {
+        match self {
+            Self::Number(size) | Self::Hex(size) => Some(usize::from(size)),
+            Self::Bytes(size) => Some(usize::from(size)),
+            Self::Rest => None,
+        }
+    }
+}
+
+impl Field {
+    /// The bytes of the field in its record; `None` where the record ends before the field does.
+    pub fn bytes<'a>(&self, record: &'a [u8]) -> Option<&'a [u8]> {
+        let bytes = record.get(index(self.offset)..)?;
+        self.kind.size().map_or(Some(bytes), |size| bytes.get(..size))
+    }
+
+    /// The field as a number; `None` for bytes, or where the record ends before the field does.
+    pub fn number(&self, record: &[u8]) -> Option<u64> {
+        let bytes = self.bytes(record)?;
+        matches!(self.kind, FieldKind::Number(_) | FieldKind::Hex(_)).then(|| little_endian(bytes))
+    }
+
+    /// Where the field stands in the stream, for a record at `offset`.
+    pub fn span(&self, offset: u64) -> Span {
+        let length = self.kind.size().and_then(|size| u32::try_from(size).ok()).unwrap_or(0);
+        Span { offset: offset.saturating_add(u64::from(self.offset)), length, in_payload: false }
+    }
+}
+
+/// A decoded structure: its layout, where it stood, and its fields' values.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Its fields.
+    pub layout: &'static Layout,
+    /// Which one, where there are several.
+    pub number: Option<u32>,
+    /// Offset of its first byte in the stream it was decoded from.
+    pub offset: u64,
+    /// One value a field.
+    pub values: Vec<FieldValue>,
+}
+
+/// The value of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldValue {
+    /// A number, little-endian on the wire.
+    Number(u64),
+    /// Bytes.
+    Bytes(Vec<u8>),
+}
+
+/// Why a decoded stream cannot be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodeError {
+    /// The structure and the field.
+    pub field: String,
+    /// What is wrong with its value.
+    pub problem: &'static str,
+}
+
+impl Record {
+    /// Decodes a structure; `None` where its bytes are fewer than the layout's.
+    pub fn decode(layout: &'static Layout, number: Option<u32>, offset: u64, bytes: &[u8]) -> Option<Self> {
+        let value = |field: &Field| {
+            let of_number = field.number(bytes).map(FieldValue::Number);
+            of_number.or_else(|| Some(FieldValue::Bytes(field.bytes(bytes)?.to_vec())))
+        };
+        let values = layout.fields.iter().map(value).collect::<Option<_>>()?;
+        Some(Self { layout, number, offset, values })
+    }
+
+    /// Appends the bytes of the structure: the mirror of [`Record::decode`].
+    pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        if self.values.len() != self.layout.fields.len() {
+            let problem = "the record has another number of values than its layout has fields";
+            return Err(EncodeError { field: self.layout.name.into(), problem });
+        }
+        for (field, value) in self.layout.fields.iter().zip(&self.values) {
+            let problem =
+                |problem| EncodeError { field: alloc::format!("{}.{}", self.layout.name, field.name), problem };
+            match (field.kind, value) {
+                (FieldKind::Number(size) | FieldKind::Hex(size), FieldValue::Number(number)) => {
+                    let bytes = number.to_le_bytes();
+                    let (kept, dropped) = bytes.split_at_checked(usize::from(size)).unwrap_or((&bytes, &[]));
+                    if dropped.iter().any(|&byte| byte != 0) {
+                        return Err(problem("the number does not fit its field"));
+                    }
+                    out.extend_from_slice(kept);
+                }
+                (FieldKind::Bytes(size), FieldValue::Bytes(bytes)) => {
+                    if bytes.len() != usize::from(size) {
+                        return Err(problem("the field has another number of bytes"));
+                    }
+                    out.extend_from_slice(bytes);
+                }
+                (FieldKind::Rest, FieldValue::Bytes(bytes)) => out.extend_from_slice(bytes),
+                (FieldKind::Number(_) | FieldKind::Hex(_), FieldValue::Bytes(_)) => {
+                    return Err(problem("the field is a number"));
+                }
+                (FieldKind::Bytes(_) | FieldKind::Rest, FieldValue::Number(_)) => {
+                    return Err(problem("the field is bytes"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A model of a kernel driver, opened on a device in the state RESUMING.
+pub trait Driver {
+    /// One write() to the migration descriptor. After a refusal the model goes on as the driver does.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Errno>;
+
+    /// The change out of RESUMING.
+    fn resume(&mut self) -> Result<(), Errno>;
+
+    /// What the outcome depends on besides the stream and the target, once it does.
+    fn depends(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// The step of loading at which a driver refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DriverStep {
+    /// A write() to the migration descriptor.
+    Write,
+    /// The change of the device's state out of RESUMING.
+    SetState,
+}
+
+impl DriverStep {
+    /// The name, as `acceptance.tsv` and every language say it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::SetState => "set_state",
+        }
+    }
+}
+
+/// An error number of the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Errno {
+    /// Bad address; used by drivers for a header that they refuse.
+    Efault,
+    /// Invalid argument.
+    Einval,
+    /// Out of memory; used by drivers for a stream that is too long.
+    Enomem,
+}
+
+impl Errno {
+    /// The name, such as `EFAULT`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Efault => "EFAULT",
+            Self::Einval => "EINVAL",
+            Self::Enomem => "ENOMEM",
+        }
+    }
+}
+
+/// What a device holds after loading was tried and every refusal ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// What the stream says, although it was refused; it runs on that.
+    Input,
+    /// What it held before; it is still in RESUMING.
+    Previous,
+}
+
+impl Holds {
+    /// The name, as `acceptance.tsv` and every language say it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Previous => "previous",
+        }
+    }
+}
+
+/// What the kernel driver would do with a stream, given the write() calls that user space makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prediction {
+    /// Every write is taken and the device leaves RESUMING.
+    Accepted,
+    /// It is refused.
+    Refused {
+        /// At which step.
+        step: DriverStep,
+        /// With which error.
+        errno: Errno,
+        /// Which write() was refused first, from 0; for [`DriverStep::SetState`] the number of writes.
+        write: u32,
+        /// What the device holds if the refusal is ignored, the remaining writes are made and the state is changed.
+        if_ignored: Holds,
+    },
+    /// The outcome hangs on something that stream and target do not say.
+    Depends(&'static str),
+}
+
+/// Makes the writes on the driver, as user space that ignores refusals would, and says what came of it.
+pub fn predict<'a>(driver: &mut dyn Driver, writes: impl Iterator<Item = &'a [u8]>) -> Prediction {
+    let mut refused = None;
+    let mut made = 0_u32;
+    for write in writes {
+        if let Err(errno) = driver.write(write) {
+            refused.get_or_insert((DriverStep::Write, errno, made));
+        }
+        made = made.saturating_add(1);
+    }
+    let resumed = driver.resume();
+    if let Some(what) = driver.depends() {
+        return Prediction::Depends(what);
+    }
+    let if_ignored = if resumed.is_ok() { Holds::Input } else { Holds::Previous };
+    match (refused, resumed) {
+        (Some((step, errno, write)), _) => Prediction::Refused { step, errno, write, if_ignored },
+        (None, Err(errno)) => Prediction::Refused { step: DriverStep::SetState, errno, write: made, if_ignored },
+        (None, Ok(())) => Prediction::Accepted,
+    }
+}

@@ -1,0 +1,748 @@
+//! The gate: bytes in, verdict first, payload out. The only place that composes envelope, vendor and judge.
+//!
+//! [`Gate::step`] looks at bytes that the caller owns; [`PushGate`] takes any slices and keeps what it must. Either way
+//! no payload leaves before the early verdict admits it, no sealed byte before its frame's checksum is right, and only a
+//! stream that was read to its end without a finding is complete.
+//!
+//! Memory: the gate itself holds the header of a sealed stream (at most 64 KiB) and what the payload's format must see
+//! before it may release a byte ([`crate::format::Hold`]); [`PushGate`] holds one frame or record besides.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use crate::attribute::{AttributeId, Attributes, Value};
+use crate::bytes::{index, widen};
+use crate::format::{Event, Format, Layout, Reader, Registry};
+use crate::judge::{judge, judge_seal};
+use crate::profile::Header;
+use crate::prologue::{Content, PROLOGUE_LEN};
+use crate::recognise::{Recognised, recognise};
+use crate::rule::RuleTable;
+use crate::sealed::{OPAQUE, SealedReader};
+use crate::target::Target;
+use crate::verdict::{Datum, Outcome, Reason, Verdict, reasons};
+
+/// Most room that is made beforehand for payload that a native reader must see again; formats that are held whole are
+/// not longer. One that holds more makes its room when it needs it.
+const STORE_USUAL: u32 = 1 << 16;
+
+/// What may come in.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Input {
+    /// Whatever is recognised.
+    #[default]
+    Auto,
+    /// A sealed stream (or a profile, where only a verdict is wanted).
+    Sealed,
+    /// A native stream of whatever format is recognised.
+    Native,
+    /// A native stream of this format.
+    Format(&'static Format),
+}
+
+/// How a gate goes about it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What may come in.
+    pub input: Input,
+    /// Whether the input ends where the stream does: bytes behind it make it corrupt. Only a sealed stream can do
+    /// without; carrying several on one connection is the caller's matter.
+    pub exact: bool,
+    /// Whether a fixable stream is delivered: the caller has made the settings, or will before the device runs.
+    pub admit_fixable: bool,
+    /// Whether an unknown stream is delivered.
+    pub admit_unknown: bool,
+    /// Whether to read on after a verdict that does not admit the stream, to see whether it is damaged besides. Nothing
+    /// is delivered then.
+    pub read_on: bool,
+    /// Whether to emit a record for each structure.
+    pub describe: bool,
+    /// The time, in seconds since 1970-01-01T00:00:00Z, for assertions that end.
+    pub now: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            input: Input::Auto,
+            exact: true,
+            admit_fixable: false,
+            admit_unknown: false,
+            read_on: false,
+            describe: false,
+            now: None,
+        }
+    }
+}
+
+/// What one step did.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    /// Bytes of the input that are done with.
+    pub used: usize,
+    /// What happened.
+    pub event: Output<'a>,
+}
+
+/// What a gate tells.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Output<'a> {
+    /// Nothing can be said before the input holds so many bytes (or ends). Never given at the end of the input.
+    Need(usize),
+    /// A verdict from a source profile: the early one, or a later one where the stream states its source anew. See
+    /// [`Gate::verdict`].
+    Verdict,
+    /// Payload for the device.
+    Deliver(&'a [u8]),
+    /// A structure, for a gate that describes.
+    Record {
+        /// Its fields.
+        layout: &'static Layout,
+        /// Which one, where there are several.
+        number: Option<u32>,
+        /// Offset of its first byte: in the input, or in the payload for one that is inside a sealed stream.
+        offset: u64,
+        /// Whether it is inside a sealed stream's payload.
+        inside: bool,
+        /// Its bytes.
+        bytes: &'a [u8],
+    },
+    /// Over: [`Gate::is_complete`] says how.
+    Finished,
+}
+
+/// A gate before one target.
+pub struct Gate {
+    registry: Registry,
+    target: Option<Arc<Target>>,
+    options: Options,
+    verdict: Verdict,
+    /// Readers of the target vendor's formats, made beforehand so that reading a stream allocates nothing.
+    spare: Vec<(&'static Format, Box<dyn Reader>)>,
+    /// Room for what such a reader must see again.
+    store: Vec<u8>,
+    sealed: SealedReader,
+    outer: Outer,
+    inner: Option<Inner>,
+    frame: Option<FrameInProgress>,
+    stage: Stage,
+    /// Bytes of the input that are done with.
+    used: u64,
+    examined: u64,
+    judged: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outer {
+    Unrecognised,
+    Sealed,
+    Native,
+}
+
+/// The reader of a native format, and what it must see before it can go on.
+struct Inner {
+    format: &'static Format,
+    reader: Box<dyn Reader>,
+    /// Payload of a sealed stream that the reader must see again, from `start` on.
+    held: Vec<u8>,
+    start: usize,
+    /// Bytes that the reader waits for.
+    need: usize,
+    /// Bytes of the native stream that are done with.
+    offset: u64,
+}
+
+impl Inner {
+    /// Bytes that wait for the reader.
+    fn waiting(&self) -> usize {
+        self.held.len().saturating_sub(self.start)
+    }
+
+    /// Takes as many of the bytes as the reader waits for and not one more; says how many.
+    fn hold(&mut self, bytes: &[u8]) -> usize {
+        self.held.drain(..self.start.min(self.held.len()));
+        self.start = 0;
+        let take = self.need.saturating_sub(self.held.len()).min(bytes.len());
+        self.held.extend_from_slice(bytes.get(..take).unwrap_or(bytes));
+        take
+    }
+}
+
+/// A data frame that has passed and whose payload is being handed on. Its bytes stay in the caller's buffer until then.
+#[derive(Clone, Copy, Debug)]
+struct FrameInProgress {
+    at: usize,
+    end: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Reading,
+    /// The envelope has ended; whether anything follows it is to be seen.
+    Trailing,
+    /// The native stream inside the envelope is being finished.
+    Flushing,
+    Complete,
+    Stopped,
+}
+
+/// Which bytes the native reader looks at.
+#[derive(Clone, Copy, Debug)]
+enum Feed {
+    /// The input itself.
+    Input,
+    /// The payload of a frame, in the input.
+    Frame(FrameInProgress),
+    /// What is held of the payload; whether no more follows.
+    Held(bool),
+}
+
+/// Where the bytes of an event stand.
+#[derive(Clone, Debug)]
+enum Place {
+    Input(Range<usize>),
+    Held(Range<usize>),
+}
+
+/// An event whose bytes are named by their place, so that it can be made before they are borrowed.
+enum Plan {
+    Need(usize),
+    Verdict,
+    Deliver(Place),
+    Record { layout: &'static Layout, number: Option<u32>, offset: u64, inside: bool, place: Place },
+    Finished,
+}
+
+/// Bytes of the input that a move is done with, and what it tells, if anything.
+type Move = (usize, Option<Plan>);
+
+impl Gate {
+    /// A gate before this target, or before none: then nothing is judged, and the stream is only read and checked.
+    pub fn new(registry: Registry, target: Option<Arc<Target>>, options: Options) -> Self {
+        let vendor = target.as_ref().and_then(|target| registry.vendor(target.vendor()));
+        let formats = vendor.map_or(&[][..], |vendor| vendor.formats);
+        let spare = formats.iter().map(|format| (*format, (format.reader)(options.describe))).collect();
+        let sealed = SealedReader::new(registry, options.describe);
+        let room = formats.iter().map(|format| format.hold.bytes()).max().unwrap_or(0).min(STORE_USUAL);
+        Self {
+            registry,
+            target,
+            options,
+            verdict: Verdict::new(),
+            spare,
+            store: Vec::with_capacity(index(room)),
+            sealed,
+            outer: Outer::Unrecognised,
+            inner: None,
+            frame: None,
+            stage: Stage::Reading,
+            used: 0,
+            examined: 0,
+            judged: false,
+        }
+    }
+
+    /// Looks at the input, which begins where the bytes used so far end; `eof` when nothing follows it. The caller drops
+    /// the bytes used and calls again until [`Output::Finished`]. Any cut of the input gives the same verdict and the
+    /// same payload.
+    pub fn step<'a>(&'a mut self, input: &'a [u8], eof: bool) -> Step<'a> {
+        let mut done = 0;
+        loop {
+            let rest = input.get(done..).unwrap_or(&[]);
+            let (used, plan) = self.advance(rest, eof);
+            done = done.saturating_add(used);
+            self.used = self.used.saturating_add(widen(used));
+            self.examined = self.examined.max(self.used);
+            let Some(plan) = plan else { continue };
+            let held = self.inner.as_ref().map_or(&[][..], |inner| inner.held.as_slice());
+            let bytes = |place| match place {
+                Place::Input(range) => rest.get::<Range<usize>>(range).unwrap_or(&[]),
+                Place::Held(range) => held.get(range).unwrap_or(&[]),
+            };
+            let event = match plan {
+                Plan::Need(bytes) => Output::Need(bytes),
+                Plan::Verdict => Output::Verdict,
+                Plan::Deliver(place) => Output::Deliver(bytes(place)),
+                Plan::Record { layout, number, offset, inside, place } => {
+                    Output::Record { layout, number, offset, inside, bytes: bytes(place) }
+                }
+                Plan::Finished => Output::Finished,
+            };
+            return Step { used: done, event };
+        }
+    }
+
+    /// The verdict as far as it is known.
+    pub const fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// Whether the stream was read to its end, and nothing speaks against loading it.
+    pub fn is_complete(&self) -> bool {
+        self.stage == Stage::Complete && self.admits()
+    }
+
+    /// Whether the gate is done with the input.
+    pub const fn is_finished(&self) -> bool {
+        matches!(self.stage, Stage::Complete | Stage::Stopped)
+    }
+
+    /// Whether a source profile has been judged (or, without a target, read).
+    pub const fn is_judged(&self) -> bool {
+        self.judged
+    }
+
+    /// Bytes of the input that are done with; behind [`Output::Finished`], where the stream ends.
+    pub const fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// Bytes of the input, from its beginning, that the verdict rests on.
+    pub const fn examined(&self) -> u64 {
+        self.examined
+    }
+
+    /// The target.
+    pub fn target(&self) -> Option<&Target> {
+        self.target.as_deref()
+    }
+
+    /// The name of the native format of the stream or of the payload, `opaque`, or `None` before it is known.
+    pub fn payload_format(&self) -> Option<&str> {
+        match (&self.inner, self.outer) {
+            (Some(inner), _) => Some(inner.format.name),
+            (None, Outer::Sealed) => self.sealed.payload_format(),
+            (None, _) => None,
+        }
+    }
+
+    /// What came in, as far as it is known: `sealed`, `profile`, or the name of a native format.
+    pub fn format(&self) -> Option<&'static str> {
+        match (self.outer, &self.inner) {
+            (Outer::Sealed, _) => self.sealed.header().map(|_| match self.sealed.content() {
+                Content::Profile => "profile",
+                Content::Sealed => "sealed",
+            }),
+            (Outer::Native, Some(inner)) => Some(inner.format.name),
+            _ => None,
+        }
+    }
+
+    /// What is known of the source: the header of a sealed stream first, then what its payload says.
+    pub fn source(&self) -> Source<'_> {
+        Source {
+            header: self.sealed.source().filter(|_| self.outer == Outer::Sealed),
+            native: self.inner.as_ref().and_then(|inner| inner.reader.source()),
+        }
+    }
+
+    /// Stops: the input will not come to its end, for this reason.
+    pub fn stop(&mut self, reason: Reason) {
+        if !self.is_finished() {
+            self.find(reason);
+            self.stage = Stage::Stopped;
+        }
+    }
+
+    /// Whether payload may leave under the verdict as it is.
+    fn admits(&self) -> bool {
+        match self.verdict.outcome() {
+            Outcome::Compatible => true,
+            Outcome::Fixable => self.options.admit_fixable,
+            // Unknown is worse than fixable: a verdict with both is admitted where both are.
+            Outcome::Unknown => {
+                let only = self.verdict.reasons().iter().all(|reason| reason.id.outcome() != Outcome::Fixable);
+                self.options.admit_unknown && (only || self.options.admit_fixable)
+            }
+            _ => false,
+        }
+    }
+
+    fn find(&mut self, reason: Reason) {
+        if let Some(span) = reason.span
+            && !span.in_payload
+        {
+            self.examined = self.examined.max(span.offset.saturating_add(u64::from(span.length)));
+        }
+        self.verdict.push(reason);
+    }
+
+    /// A finding. One that is no note ends the stream.
+    fn found(&mut self, reason: Reason, used: usize) -> Move {
+        self.find(reason);
+        if reason.is_note() {
+            return (used, None);
+        }
+        self.stage = Stage::Stopped;
+        (used, Some(Plan::Finished))
+    }
+
+    /// Ends the reading where the verdict does not admit the stream, unless it is to be read on.
+    fn settle(&mut self, plan: Option<Plan>) -> Option<Plan> {
+        if !self.admits() && !self.options.read_on {
+            self.stage = Stage::Stopped;
+        }
+        plan
+    }
+
+    fn advance(&mut self, input: &[u8], eof: bool) -> Move {
+        match (self.stage, self.frame, self.outer) {
+            (Stage::Complete | Stage::Stopped, ..) => (0, Some(Plan::Finished)),
+            (Stage::Trailing, ..) if !input.is_empty() => self.found(Reason::at(reasons::STREAM_TRAILING, self.used), 0),
+            (Stage::Trailing, ..) if !eof => (0, Some(Plan::Need(1))),
+            (Stage::Trailing, ..) => {
+                self.stage = Stage::Flushing;
+                (0, None)
+            }
+            (Stage::Flushing, ..) if self.inner.is_some() => self.read_native(Feed::Held(true), input, eof),
+            (Stage::Flushing, ..) => {
+                self.stage = Stage::Complete;
+                (0, Some(Plan::Finished))
+            }
+            (Stage::Reading, Some(frame), _) => self.read_frame(frame, input),
+            (Stage::Reading, None, Outer::Unrecognised) => self.recognise(input, eof),
+            (Stage::Reading, None, Outer::Sealed) => self.read_sealed(input, eof),
+            (Stage::Reading, None, Outer::Native) => self.read_native(Feed::Input, input, eof),
+        }
+    }
+
+    fn recognise(&mut self, input: &[u8], eof: bool) -> Move {
+        let recognised = match self.options.input {
+            Input::Sealed => Recognised::Sealed,
+            Input::Format(format) => Recognised::Native(format),
+            Input::Auto | Input::Native => {
+                let vendor = self.target.as_ref().map(|target| target.vendor());
+                recognise(self.registry, vendor, input, eof)
+            }
+        };
+        match recognised {
+            Recognised::Need(bytes) => (0, Some(Plan::Need(bytes))),
+            Recognised::Refused(reason) => self.found(reason, 0),
+            Recognised::Sealed if matches!(self.options.input, Input::Native) => {
+                let (found, required) = (Datum::Word("a sealed stream"), Datum::Word("a native stream"));
+                self.found(Reason::at(reasons::MAGIC_UNRECOGNIZED, 0).because(found, required), 0)
+            }
+            Recognised::Sealed => {
+                self.outer = Outer::Sealed;
+                (0, None)
+            }
+            Recognised::Native(format) => {
+                self.outer = Outer::Native;
+                self.inner = Some(self.reader_of(format));
+                let Some(target) = self.target.clone() else { return (0, None) };
+                judge_seal(None, &target, &mut self.verdict);
+                if format.vendor != target.vendor() {
+                    let (found, required) = (Datum::Word(format.vendor), Datum::Word(target.vendor()));
+                    self.find(Reason::at(reasons::FORMAT_NOT_TARGETS, 0).because(found, required));
+                }
+                (0, self.settle(None))
+            }
+        }
+    }
+
+    /// The reader made beforehand for this format, or a new one for a format of another vendor than the target's.
+    fn reader_of(&mut self, format: &'static Format) -> Inner {
+        let spare = self.spare.iter().position(|(spare, _)| spare.name == format.name);
+        let reader = match spare {
+            Some(at) => self.spare.swap_remove(at).1,
+            None => (format.reader)(self.options.describe),
+        };
+        Inner { format, reader, held: core::mem::take(&mut self.store), start: 0, need: 0, offset: 0 }
+    }
+
+    fn read_sealed(&mut self, input: &[u8], eof: bool) -> Move {
+        let before = self.sealed.offset();
+        let step = self.sealed.step(input, eof);
+        let used = step.used;
+        match step.event {
+            Event::Need(bytes) => (used, Some(Plan::Need(bytes))),
+            Event::Record { layout, number, offset, bytes } => {
+                let start = usize::try_from(offset.saturating_sub(before)).unwrap_or(usize::MAX);
+                let place = Place::Input(start..start.saturating_add(bytes.len()));
+                (used, Some(Plan::Record { layout, number, offset, inside: false, place }))
+            }
+            Event::Profile => (used, self.open_sealed()),
+            Event::Data { bytes, .. } => {
+                // The payload is the end of what the frame used up, and is used when all of it has been handed on.
+                self.frame = Some(FrameInProgress { at: used.saturating_sub(bytes.len()), end: used });
+                (0, None)
+            }
+            Event::Finding(reason) => self.found(reason, used),
+            Event::End => {
+                let exact = self.options.exact || self.sealed.content() == Content::Profile;
+                self.stage = if exact { Stage::Trailing } else { Stage::Flushing };
+                (used, None)
+            }
+        }
+    }
+
+    /// The header of a sealed stream has passed: judges it, and makes the payload's reader ready.
+    fn open_sealed(&mut self) -> Option<Plan> {
+        self.judged = true;
+        let is_stream = self.sealed.content() == Content::Sealed;
+        if let Some(target) = self.target.clone() {
+            if is_stream {
+                judge_seal(Some(self.sealed.digest().code()), &target, &mut self.verdict);
+            }
+            if let Some(header) = self.sealed.source() {
+                judge(header, &target, self.options.now, &mut self.verdict);
+            }
+        }
+        let format = self.sealed.payload_format().filter(|name| *name != OPAQUE);
+        if let Some(format) = format.and_then(|name| self.registry.format(name)) {
+            self.inner = Some(self.reader_of(format));
+        }
+        self.settle(Some(Plan::Verdict))
+    }
+
+    /// Hands the payload of a frame to the reader of its format, or out of the gate.
+    fn read_frame(&mut self, frame: FrameInProgress, input: &[u8]) -> Move {
+        let rest = input.get(frame.at..frame.end).unwrap_or(&[]);
+        let Some(inner) = &mut self.inner else {
+            self.frame = None;
+            let place = Place::Input(frame.at..frame.end);
+            return (frame.end, self.admits().then_some(Plan::Deliver(place)));
+        };
+        if inner.waiting() > 0 && inner.waiting() >= inner.need {
+            return self.read_native(Feed::Held(false), input, false);
+        }
+        if rest.is_empty() {
+            self.frame = None;
+            return (frame.end, None);
+        }
+        if inner.waiting() == 0 && rest.len() >= inner.need {
+            return self.read_native(Feed::Frame(frame), input, false);
+        }
+        let taken = inner.hold(rest);
+        self.frame = Some(FrameInProgress { at: frame.at + taken, ..frame });
+        (0, None)
+    }
+
+    /// One step of the native reader.
+    fn read_native(&mut self, feed: Feed, input: &[u8], eof: bool) -> Move {
+        let inside = self.outer == Outer::Sealed;
+        let Some(inner) = &mut self.inner else { return (0, Some(Plan::Finished)) };
+        let (bytes, base, eof) = match feed {
+            Feed::Input => (input, 0, eof),
+            Feed::Frame(frame) => (input.get(frame.at..frame.end).unwrap_or(&[]), frame.at, false),
+            Feed::Held(last) => (inner.held.get(inner.start..).unwrap_or(&[]), inner.start, last),
+        };
+        let place = |start: usize, length: usize| {
+            let start = base.saturating_add(start);
+            let range = start..start.saturating_add(length);
+            if matches!(feed, Feed::Held(_)) { Place::Held(range) } else { Place::Input(range) }
+        };
+        let step = inner.reader.step(bytes, eof);
+        let used = step.used;
+        let mut finding = None;
+        let mut ended = false;
+        let mut profile = false;
+        let mut plan = None;
+        match step.event {
+            Event::Need(need) => {
+                inner.need = need;
+                plan = matches!(feed, Feed::Input).then_some(Plan::Need(need));
+                if let Feed::Frame(frame) = feed {
+                    // What the reader could not use yet is held until the next frame brings the rest.
+                    let taken = inner.hold(input.get(frame.at..frame.end).unwrap_or(&[]));
+                    self.frame = Some(FrameInProgress { at: frame.at + taken, ..frame });
+                    return (0, None);
+                }
+            }
+            Event::Profile => profile = true,
+            Event::Finding(reason) => finding = Some(reason),
+            Event::Data { bytes, .. } => plan = Some(Plan::Deliver(place(used.saturating_sub(bytes.len()), bytes.len()))),
+            Event::Record { layout, number, offset, bytes } => {
+                let start = usize::try_from(offset.saturating_sub(inner.offset)).unwrap_or(usize::MAX);
+                let place = place(start, bytes.len());
+                plan = Some(Plan::Record { layout, number, offset, inside, place });
+            }
+            Event::End => ended = true,
+        }
+        inner.offset = inner.offset.saturating_add(widen(used));
+        let consumed = match feed {
+            Feed::Input => used,
+            Feed::Frame(frame) => {
+                self.frame = Some(FrameInProgress { at: frame.at + used, ..frame });
+                0
+            }
+            Feed::Held(_) => {
+                inner.start = inner.start.saturating_add(used);
+                0
+            }
+        };
+        if used > 0 {
+            inner.need = 0;
+        }
+        if profile {
+            return (consumed, self.judge_native());
+        }
+        if let Some(reason) = finding {
+            return self.found(if inside { reason.in_payload() } else { reason }, consumed);
+        }
+        if ended {
+            self.stage = Stage::Complete;
+            return (consumed, Some(Plan::Finished));
+        }
+        match plan {
+            Some(Plan::Deliver(_)) if !self.admits() => (consumed, None),
+            plan => (consumed, plan),
+        }
+    }
+
+    /// The native stream has said what it comes from: judges that, and holds it against the envelope's header.
+    fn judge_native(&mut self) -> Option<Plan> {
+        self.judged = true;
+        let inside = self.outer == Outer::Sealed;
+        let mut contradiction = None;
+        if let Some(inner) = &self.inner
+            && let Some(native) = inner.reader.source()
+        {
+            if let Some(header) = self.sealed.header().filter(|_| inside) {
+                contradiction = contradicts(&header, native, self.registry);
+            } else {
+                self.examined = self.examined.max(inner.format.judged_within.map_or(0, u64::from));
+            }
+            if let Some(target) = &self.target
+                && target.vendor() == inner.format.vendor
+                && contradiction.is_none()
+            {
+                // What the header was refused for need not be said again of the payload.
+                let mut again = Verdict::new();
+                judge(native, target, self.options.now, &mut again);
+                for reason in again.reasons() {
+                    if !self.verdict.reasons().contains(reason) {
+                        self.verdict.push(*reason);
+                    }
+                }
+            }
+        }
+        if let Some(reason) = contradiction {
+            return self.found(reason, 0).1;
+        }
+        self.settle(Some(Plan::Verdict))
+    }
+}
+
+/// An attribute that the header of a sealed stream states otherwise than its payload does.
+pub(crate) fn contradicts(header: &Header<'_>, native: &dyn Attributes, registry: Registry) -> Option<Reason> {
+    fn stated<'a>(side: &'a dyn Attributes, rules: &RuleTable, id: AttributeId) -> Option<Value<'a>> {
+        let value = side.value(id).or_else(|| (rules.derive)(side, id));
+        value.filter(|value| *value != Value::Unknown)
+    }
+    let rules = registry.vendor(header.vendor())?.rules;
+    let mut all = rules.dictionary.definitions();
+    let (definition, ours, theirs) = all.find_map(|definition| {
+        let (ours, theirs) = (stated(header, rules, definition.id)?, stated(native, rules, definition.id)?);
+        (ours != theirs).then_some((definition, ours, theirs))
+    })?;
+    let number = |value| match value {
+        Value::Uint(number) => Datum::Count(number),
+        _ => Datum::None,
+    };
+    let mut reason = Reason::new(reasons::CONTRADICTS_PAYLOAD).about(definition.id);
+    if let Some(position) = header.position(definition.id) {
+        reason = reason.spanning(widen(PROLOGUE_LEN + position), 0);
+    }
+    Some(reason.because(number(theirs), number(ours)))
+}
+
+/// What is known of a source: what the header says, then what the native stream says.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    header: Option<&'a dyn Attributes>,
+    native: Option<&'a dyn Attributes>,
+}
+
+impl Attributes for Source<'_> {
+    fn value(&self, id: AttributeId) -> Option<Value<'_>> {
+        match self.header.and_then(|header| header.value(id)) {
+            Some(value) => Some(value),
+            None => self.native.and_then(|native| native.value(id)),
+        }
+    }
+}
+
+/// Room made beforehand for input that must be seen again: that of a usual header.
+const PENDING_USUAL: usize = 4096;
+
+/// A gate that takes any slices and keeps what it must see again: at most one frame, header or record.
+pub struct PushGate {
+    gate: Gate,
+    pending: Vec<u8>,
+    need: usize,
+}
+
+impl PushGate {
+    /// Wraps a gate that has not seen any input.
+    pub fn new(gate: Gate) -> Self {
+        Self { gate, pending: Vec::with_capacity(PENDING_USUAL), need: 0 }
+    }
+
+    /// The gate.
+    pub const fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Stops: see [`Gate::stop`].
+    pub fn stop(&mut self, reason: Reason) {
+        self.gate.stop(reason);
+    }
+
+    /// Pushes bytes through; `eof` when nothing follows them. What comes out goes to `sink`, which returns whether to go
+    /// on. Returns how many bytes of the input were taken: all of them, unless the gate finished before.
+    pub fn push(&mut self, input: &[u8], eof: bool, sink: &mut dyn FnMut(Output<'_>) -> bool) -> usize {
+        let mut rest = input;
+        while !self.gate.is_finished() {
+            let direct = self.pending.is_empty();
+            if !direct {
+                let take = self.need.saturating_sub(self.pending.len()).min(rest.len());
+                let (taken, left) = rest.split_at_checked(take).unwrap_or((rest, &[]));
+                self.pending.extend_from_slice(taken);
+                rest = left;
+                if self.pending.len() < self.need && !eof {
+                    break;
+                }
+            }
+            let end = eof && (direct || rest.is_empty());
+            let bytes = if direct { rest } else { self.pending.as_slice() };
+            let step = self.gate.step(bytes, end);
+            let used = step.used;
+            let mut starved = false;
+            let go_on = match step.event {
+                Output::Need(need) => {
+                    self.need = need;
+                    starved = need > bytes.len().saturating_sub(used);
+                    true
+                }
+                event => {
+                    self.need = 0;
+                    sink(event)
+                }
+            };
+            if direct {
+                rest = rest.get(used..).unwrap_or(&[]);
+                if starved && !self.gate.is_finished() {
+                    self.pending.extend_from_slice(rest);
+                    rest = &[];
+                    break;
+                }
+            } else {
+                self.pending.drain(..used.min(self.pending.len()));
+                if starved && rest.is_empty() && !eof {
+                    break;
+                }
+            }
+            if !go_on {
+                break;
+            }
+        }
+        input.len() - rest.len()
+    }
+}
+
+#[cfg(test)]
+mod tests;

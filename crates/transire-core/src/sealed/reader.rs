@@ -1,0 +1,443 @@
+//! Reads a sealed stream, or a profile: the header is checked before anything in it is believed, a frame before any of
+//! its payload is handed on.
+
+use crate::attribute::{
+    AttributeId, Attributes, DIGEST, DictionaryOf, PAYLOAD_FORMAT, PAYLOAD_LEN, STREAM_ID, Text, Value,
+};
+use crate::bytes::{index, widen};
+use crate::format::{
+    DeviceKey, Event, Field, FieldKind, Identified, Layout, Likeness, Reader, Registry, Step,
+};
+use crate::profile::{ATTRIBUTE_HEAD, Attribute, Header, OwnedHeader, check_header_crc, vendor_unrecognized};
+use crate::prologue::{Content, HEADER_MAX, MAGIC, PROLOGUE_LEN, Prologue};
+use crate::verdict::{Datum, Reason, Verdict, reasons};
+
+use super::frame::check_end;
+use super::{Count, Digest, FRAME_HEAD, FrameHead, FrameKind, OPAQUE, Order, Running};
+
+/// Bytes of header for which room is made beforehand: those of every vendor's full profile. A longer header is held
+/// too, up to [`HEADER_MAX`].
+const HEADER_USUAL: usize = 4096;
+
+const fn field(name: &'static str, offset: u32, kind: FieldKind, meaning: &'static str) -> Field {
+    Field { name, offset, kind, meaning }
+}
+
+/// The prologue, for readers that describe.
+pub static PROLOGUE: Layout = Layout {
+    name: "prologue",
+    fields: &[
+        field("magic", 0, FieldKind::Bytes(8), "TRANSIRE"),
+        field("header_len", 8, FieldKind::Number(4), "bytes of header, 1 to 65,536"),
+        field("header_crc", 12, FieldKind::Hex(4), "CRC-32C of the header"),
+        field("major", 16, FieldKind::Number(2), "major version, 1"),
+        field("minor", 18, FieldKind::Number(2), "minor version"),
+        field("content", 20, FieldKind::Number(1), "1 profile, 2 sealed stream"),
+        field("zero", 21, FieldKind::Hex(3), "0"),
+        field("features", 24, FieldKind::Hex(4), "must-understand bits, 0"),
+        field("prologue_crc", 28, FieldKind::Hex(4), "CRC-32C of the 28 bytes before it"),
+    ],
+};
+
+/// An attribute of the header.
+pub static ATTRIBUTE: Layout = Layout {
+    name: "attribute",
+    fields: &[
+        field("id", 0, FieldKind::Hex(2), "number, and bit 15: critical"),
+        field("type", 2, FieldKind::Number(1), "type of the value"),
+        field("zero", 3, FieldKind::Hex(1), "0"),
+        field("len", 4, FieldKind::Number(4), "bytes of the value"),
+        field("value", 8, FieldKind::Rest, "the value"),
+    ],
+};
+
+/// A frame.
+pub static FRAME: Layout = Layout {
+    name: "frame",
+    fields: &[
+        field("kind", 0, FieldKind::Number(1), "1 data, 2 end, 3 abort, from 128 ancillary"),
+        field("phase", 1, FieldKind::Number(1), "1 initial, 2 iterative, 3 stop-copy, 4 unspecified"),
+        field("head_check", 2, FieldKind::Hex(2), "low 16 bits of the CRC-32C of the head"),
+        field("len", 4, FieldKind::Number(4), "bytes of payload"),
+        field("seq", 8, FieldKind::Number(4), "number of the frame"),
+        field("crc", 12, FieldKind::Hex(4), "CRC-32C of head and payload"),
+        field("payload", 16, FieldKind::Rest, "what the frame carries"),
+    ],
+};
+
+/// Whether the first bytes are those of a prologue.
+pub fn likeness(prefix: &[u8]) -> Likeness {
+    match prefix.split_at_checked(MAGIC.len()) {
+        Some((magic, _)) if magic == MAGIC => Likeness::Certain,
+        None if MAGIC.starts_with(prefix) => Likeness::Short,
+        _ => Likeness::No,
+    }
+}
+
+/// Reads prologue and header from the first bytes and shows the header, without allocating.
+pub fn identify(
+    prefix: &[u8],
+    eof: bool,
+    registry: Registry,
+    verdict: &mut Verdict,
+    show: &mut dyn FnMut(&Header<'_>),
+) -> Identified {
+    match read_header(prefix, eof, registry, verdict) {
+        Ok(Ok((_, header))) => {
+            show(&header);
+            Identified::Shown(u32::try_from(PROLOGUE_LEN + header.bytes().len()).unwrap_or(u32::MAX))
+        }
+        Ok(Err(need)) => Identified::Need(u32::try_from(need).unwrap_or(u32::MAX)),
+        Err(reason) => Identified::Refused(reason),
+    }
+}
+
+/// Prologue and header, or how many bytes they need.
+type Opened<'a> = Result<(Prologue, Header<'a>), usize>;
+
+/// The checks 1 and 2 of `docs/format.md`, in order.
+fn read_header<'a>(
+    prefix: &'a [u8],
+    eof: bool,
+    registry: Registry,
+    verdict: &mut Verdict,
+) -> Result<Opened<'a>, Reason> {
+    let cut = |id, need: usize| {
+        let end = widen(prefix.len());
+        if eof { Err(Reason::at(id, end).because(Datum::Count(end), Datum::Count(widen(need)))) } else { Ok(Err(need)) }
+    };
+    match likeness(prefix) {
+        Likeness::Certain => {}
+        Likeness::Short => return cut(reasons::MAGIC_TRUNCATED, MAGIC.len()),
+        _ => return Err(Reason::at(reasons::MAGIC_UNRECOGNIZED, 0)),
+    }
+    let Some((bytes, rest)) = prefix.split_first_chunk::<PROLOGUE_LEN>() else {
+        return cut(reasons::PROLOGUE_TRUNCATED, PROLOGUE_LEN);
+    };
+    let prologue = Prologue::read(bytes)?;
+    let Some(header) = rest.get(..index(prologue.header_len)) else {
+        return cut(reasons::HEADER_TRUNCATED, PROLOGUE_LEN + index(prologue.header_len));
+    };
+    check_header_crc(&prologue, header)?;
+    let dictionary_of: DictionaryOf<'_> = &|vendor| registry.dictionary(vendor);
+    let offset = widen(PROLOGUE_LEN);
+    let header = Header::read(header, offset, prologue.content, dictionary_of, verdict)?;
+    if prologue.content == Content::Sealed {
+        check_stream_attributes(&header, registry, offset)?;
+    }
+    if header.dictionary().is_none() {
+        return Err(vendor_unrecognized(&header, offset));
+    }
+    check_payload_vendor(&header, registry, offset)?;
+    Ok(Ok((prologue, header)))
+}
+
+fn check_stream_attributes(header: &Header<'_>, registry: Registry, offset: u64) -> Result<(), Reason> {
+    let name = payload_format(header);
+    if name != OPAQUE && registry.format(name).is_none() {
+        return Err(at_value(header, PAYLOAD_FORMAT, offset, Reason::new(reasons::PAYLOAD_FORMAT_UNRECOGNIZED)));
+    }
+    if digest_of(header).is_none() {
+        let code = match header.get(DIGEST) {
+            Some(Value::Uint(code)) => Datum::Count(code),
+            _ => Datum::None,
+        };
+        let reason = Reason::new(reasons::DIGEST_UNRECOGNIZED).because(code, Datum::Word("1 or 2"));
+        return Err(at_value(header, DIGEST, offset, reason));
+    }
+    Ok(())
+}
+
+/// A native payload is one of the header's own vendor.
+fn check_payload_vendor(header: &Header<'_>, registry: Registry, offset: u64) -> Result<(), Reason> {
+    match registry.format(payload_format(header)) {
+        Some(format) if format.vendor != header.vendor() => {
+            Err(at_value(header, PAYLOAD_FORMAT, offset, Reason::new(reasons::CONTRADICTS_PAYLOAD)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn at_value(header: &Header<'_>, id: AttributeId, offset: u64, reason: Reason) -> Reason {
+    let at = offset + widen(header.position(id).unwrap_or(0) + ATTRIBUTE_HEAD);
+    reason.about(id).spanning(at, 0)
+}
+
+fn payload_format<'a>(header: &Header<'a>) -> &'a str {
+    match header.get(PAYLOAD_FORMAT) {
+        Some(Value::Text(name)) => Text::as_str(name),
+        _ => "",
+    }
+}
+
+fn digest_of(header: &Header<'_>) -> Option<Digest> {
+    match header.get(DIGEST)? {
+        Value::Uint(code) => Digest::from_code(code),
+        _ => None,
+    }
+}
+
+/// Reads a sealed stream by [`Reader::step`]. A profile is read by the same machine and ends behind its header.
+///
+/// The reader stops behind the end frame; whether anything may follow there is the caller's matter.
+#[derive(Debug)]
+pub struct SealedReader {
+    registry: Registry,
+    describe: bool,
+    /// Records described since the last bytes were used.
+    described: usize,
+    state: State,
+    offset: u64,
+    header: OwnedHeader,
+    content: Content,
+    prologue_crc: u32,
+    digest: Digest,
+    running: Running,
+    order: Order,
+    count: Count,
+    notes: Verdict,
+    told: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Header,
+    Notes,
+    Frames,
+    Finished,
+}
+
+impl SealedReader {
+    /// A reader at the start of a stream. One that describes also emits a record for each structure.
+    pub fn new(registry: Registry, describe: bool) -> Self {
+        Self::holding(OwnedHeader::with_capacity(HEADER_USUAL), registry, describe)
+    }
+
+    /// Begins again, with the memory that is there.
+    pub fn reset(&mut self) {
+        let mut header = core::mem::take(&mut self.header);
+        header.clear();
+        *self = Self::holding(header, self.registry, self.describe);
+    }
+
+    fn holding(header: OwnedHeader, registry: Registry, describe: bool) -> Self {
+        Self {
+            registry,
+            describe,
+            described: 0,
+            state: State::Header,
+            offset: 0,
+            header,
+            content: Content::Sealed,
+            prologue_crc: 0,
+            digest: Digest::None,
+            running: Running::new(Digest::None),
+            order: Order::default(),
+            count: Count::START,
+            notes: Verdict::new(),
+            told: 0,
+        }
+    }
+
+    /// The header, from [`Event::Profile`] on.
+    pub fn header(&self) -> Option<Header<'_>> {
+        matches!(self.state, State::Notes | State::Frames | State::Finished).then(|| self.header.header()).flatten()
+    }
+
+    /// What follows the header.
+    pub const fn content(&self) -> Content {
+        self.content
+    }
+
+    /// The digest that the header announces.
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The name of the payload's format.
+    pub fn payload_format(&self) -> Option<&str> {
+        self.header().map(|header| payload_format(&header))
+    }
+
+    /// The identity of the stream.
+    pub fn stream_id(&self) -> Option<[u8; 16]> {
+        match self.header()?.get(STREAM_ID)? {
+            Value::Bytes(bytes) => bytes.try_into().ok(),
+            _ => None,
+        }
+    }
+
+    /// Bytes of the stream used so far.
+    pub const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    fn fail<'a>(&mut self, reason: Reason) -> Step<'a> {
+        self.state = State::Finished;
+        Step::stay(Event::Finding(reason))
+    }
+
+    fn use_up<'a>(&mut self, used: usize, event: Event<'a>) -> Step<'a> {
+        self.offset = self.offset.saturating_add(widen(used));
+        self.described = 0;
+        Step { used, event }
+    }
+
+    fn step_header<'a>(&mut self, input: &'a [u8], eof: bool) -> Step<'a> {
+        let mut notes = Verdict::new();
+        let opened = read_header(input, eof, self.registry, &mut notes);
+        if self.describe
+            && !matches!(opened, Ok(Err(_)))
+            && let Some(record) = describe_header(input, self.described)
+        {
+            self.described += 1;
+            return Step::stay(record);
+        }
+        let (prologue, header) = match opened {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(need)) => return Step::stay(Event::Need(need)),
+            Err(reason) => return self.fail(reason),
+        };
+        self.notes = notes;
+        self.content = prologue.content;
+        self.prologue_crc = prologue.crc;
+        self.digest = digest_of(&header).unwrap_or_default();
+        self.header.hold(&header);
+        self.running = Running::new(self.digest);
+        let used = PROLOGUE_LEN + header.bytes().len();
+        self.running.update(input.get(..used).unwrap_or(input));
+        self.state = State::Notes;
+        self.use_up(used, Event::Profile)
+    }
+
+    /// The record of the frame that `bytes` begins with, once, for a reader that describes.
+    fn describe_frame<'a>(&mut self, bytes: &'a [u8]) -> Option<Step<'a>> {
+        if !self.describe || self.described > 0 || bytes.is_empty() {
+            return None;
+        }
+        self.described = 1;
+        let (number, offset) = (self.count.sequence, self.offset);
+        Some(Step::stay(Event::Record { layout: &FRAME, number, offset, bytes }))
+    }
+
+    fn step_frame<'a>(&mut self, input: &'a [u8], eof: bool) -> Step<'a> {
+        let end = self.offset.saturating_add(widen(input.len()));
+        let cut = |id, found: usize, required: usize| {
+            Reason::at(id, end).because(Datum::Count(widen(found)), Datum::Count(widen(required)))
+        };
+        let Some((bytes, rest)) = input.split_first_chunk::<FRAME_HEAD>() else {
+            if !eof {
+                return Step::stay(Event::Need(FRAME_HEAD));
+            }
+            let reason = cut(reasons::FRAME_TRUNCATED, input.len(), FRAME_HEAD);
+            return self.describe_frame(input).unwrap_or_else(|| self.fail(reason));
+        };
+        let head = FrameHead::split(bytes);
+        let mut order = self.order;
+        let frame = match head.check(self.offset, self.prologue_crc, self.count.sequence, &mut order, self.digest) {
+            Ok(frame) => frame,
+            Err(reason) => return self.describe_frame(bytes).unwrap_or_else(|| self.fail(reason)),
+        };
+        let Some(payload) = rest.get(..frame.len) else {
+            if !eof {
+                return Step::stay(Event::Need(FRAME_HEAD + frame.len));
+            }
+            let reason = cut(reasons::FRAME_PAYLOAD_TRUNCATED, rest.len(), frame.len);
+            return self.describe_frame(input).unwrap_or_else(|| self.fail(reason));
+        };
+        if let Some(step) = self.describe_frame(input.get(..FRAME_HEAD + frame.len).unwrap_or(input)) {
+            return step;
+        }
+        if let Err(reason) = head.check_payload(self.offset, self.prologue_crc, payload) {
+            return self.fail(reason);
+        }
+        self.order = order;
+        let used = FRAME_HEAD + frame.len;
+        let at = self.offset;
+        match frame.kind {
+            FrameKind::Data(phase) => {
+                self.running.update(input.get(..used).unwrap_or(input));
+                self.count.frame(payload.len());
+                self.use_up(used, Event::Data { device: DeviceKey::default(), phase, bytes: payload })
+            }
+            FrameKind::Ancillary => {
+                self.running.update(input.get(..used).unwrap_or(input));
+                self.count.frame(0);
+                let note = Reason::at(reasons::FRAME_ANCILLARY, at).spanning(at, 1);
+                let kind = Datum::Wire(u64::from(head.kind));
+                self.use_up(used, Event::Finding(note.because(kind, Datum::None)))
+            }
+            FrameKind::Abort => {
+                let text = core::str::from_utf8(payload).ok().and_then(Text::new);
+                if !payload.is_empty() && text.is_none() {
+                    let at = at + widen(FRAME_HEAD);
+                    return self.fail(Reason::at(reasons::ABORT_TEXT, at).spanning(at, head.len));
+                }
+                let step = self.use_up(used, Event::Finding(Reason::at(reasons::STREAM_ABORTED, at)));
+                self.state = State::Finished;
+                step
+            }
+            FrameKind::End => {
+                let announced = match self.header.header().and_then(|header| header.get(PAYLOAD_LEN)) {
+                    Some(Value::Uint(length)) => Some(length),
+                    _ => None,
+                };
+                if let Err(reason) = check_end(payload, at, self.count.total, announced, self.running.finish()) {
+                    return self.fail(reason);
+                }
+                self.state = State::Finished;
+                self.use_up(used, Event::End)
+            }
+        }
+    }
+}
+
+/// The record number `described` of prologue and header, as far as they are there.
+fn describe_header(input: &[u8], described: usize) -> Option<Event<'_>> {
+    let (prologue, rest) = input.split_at_checked(PROLOGUE_LEN).unwrap_or((input, &[]));
+    let Some(attribute) = described.checked_sub(1) else {
+        let event = Event::Record { layout: &PROLOGUE, number: None, offset: 0, bytes: prologue };
+        return (!prologue.is_empty()).then_some(event);
+    };
+    // Attributes are only told apart where the prologue can be believed.
+    let prologue = Prologue::read(prologue.first_chunk()?).ok()?;
+    let header = rest.get(..index(prologue.header_len.min(HEADER_MAX))).unwrap_or(rest);
+    let mut reader = crate::bytes::Reader::at(header, widen(PROLOGUE_LEN));
+    for _ in 0..attribute {
+        Attribute::read(&mut reader).ok()?;
+    }
+    let (offset, before) = (reader.offset(), reader.rest());
+    if before.is_empty() {
+        return None;
+    }
+    let length = Attribute::read(&mut reader).map_or(before.len(), |value| ATTRIBUTE_HEAD + value.bytes.len());
+    let bytes = before.get(..length)?;
+    Some(Event::Record { layout: &ATTRIBUTE, number: u32::try_from(attribute).ok(), offset, bytes })
+}
+
+impl Reader for SealedReader {
+    fn step<'a>(&mut self, input: &'a [u8], eof: bool) -> Step<'a> {
+        match self.state {
+            State::Header => self.step_header(input, eof),
+            State::Notes => {
+                if let Some(note) = self.notes.reasons().get(self.told) {
+                    self.told += 1;
+                    return Step::stay(Event::Finding(*note));
+                }
+                self.state = State::Frames;
+                self.step(input, eof)
+            }
+            State::Frames if self.content == Content::Profile => {
+                self.state = State::Finished;
+                Step::stay(Event::End)
+            }
+            State::Frames => self.step_frame(input, eof),
+            State::Finished => Step::stay(Event::End),
+        }
+    }
+
+    fn source(&self) -> Option<&dyn Attributes> {
+        self.header().is_some().then_some(&self.header as &dyn Attributes)
+    }
+}
+
