@@ -1,21 +1,65 @@
 //! CRC-32C (Castagnoli), the checksum of the sealed stream: check value of `123456789` 0xE3069283.
 //!
-//! The arithmetic is [`crc_fast`]'s, which picks SIMD at run time; a plain table version in the tests keeps it honest.
-
-use crc_fast::{CrcAlgorithm, Digest};
+//! With `std` the arithmetic is `crc_fast`'s, which picks SIMD at run time; without, and in the tests beside it, that of
+//! a table. (`crc_fast` 1.10 does not build for x86-64 without `std`.)
 
 /// The checksum of `bytes`.
 pub fn crc32c(bytes: &[u8]) -> u32 {
-    crc_fast::crc32_iscsi(bytes)
+    crc32c_of_two(bytes, &[])
 }
 
 /// The checksum of `first` and then `second`, as if they stood in one slice.
+#[cfg(feature = "std")]
 pub fn crc32c_of_two(first: &[u8], second: &[u8]) -> u32 {
+    use crc_fast::{CrcAlgorithm, Digest};
+    if second.is_empty() {
+        return crc_fast::crc32_iscsi(first);
+    }
     let mut digest = Digest::new(CrcAlgorithm::Crc32Iscsi);
     digest.update(first);
     digest.update(second);
     // A 32-bit checksum in a 64-bit register: the high half is zero.
     u32::try_from(digest.finalize() & 0xffff_ffff).unwrap_or_default()
+}
+
+/// The checksum of `first` and then `second`, as if they stood in one slice.
+#[cfg(not(feature = "std"))]
+pub fn crc32c_of_two(first: &[u8], second: &[u8]) -> u32 {
+    table::crc32c_of_two(first, second)
+}
+
+/// Byte by byte, from a table: the fallback, and what the fast one is held against.
+#[cfg(any(test, not(feature = "std")))]
+mod table {
+    /// The polynomial, reflected (RFC 3720, appendix B.4).
+    const POLYNOMIAL: u32 = 0x82f6_3b78;
+
+    static TABLE: [u32; 256] = table();
+
+    const fn table() -> [u32; 256] {
+        let mut table = [0; 256];
+        let mut byte = 0_u32;
+        let mut at = 0;
+        while at < table.len() {
+            let mut crc = byte;
+            let mut bit = 0;
+            while bit < 8 {
+                crc = if crc & 1 == 1 { crc >> 1 ^ POLYNOMIAL } else { crc >> 1 };
+                bit += 1;
+            }
+            table[at] = crc;
+            at += 1;
+            byte += 1;
+        }
+        table
+    }
+
+    pub(super) fn crc32c_of_two(first: &[u8], second: &[u8]) -> u32 {
+        !first.iter().chain(second).fold(u32::MAX, |crc, &byte| {
+            let [low, ..] = crc.to_le_bytes();
+            TABLE[usize::from(low ^ byte)] ^ crc >> 8
+        })
+    }
 }
 
 #[cfg(test)]
@@ -44,6 +88,7 @@ mod tests {
         for (bytes, expected) in cases {
             assert_eq!(crc32c(bytes), *expected, "{bytes:?}");
             assert_eq!(reference(bytes), *expected, "{bytes:?}");
+            assert_eq!(table::crc32c_of_two(bytes, &[]), *expected, "{bytes:?}");
         }
     }
 
@@ -57,6 +102,7 @@ mod tests {
             for split in [0, length / 3, length / 2, length] {
                 let (first, second) = bytes.split_at(split);
                 assert_eq!(crc32c_of_two(first, second), expected, "{length} bytes, split at {split}");
+                assert_eq!(table::crc32c_of_two(first, second), expected, "{length} bytes, split at {split}");
             }
         }
     }
@@ -65,7 +111,7 @@ mod tests {
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     fn simd_is_chosen_at_run_time() {
         extern crate std;
-        let target = crc_fast::get_calculator_target(CrcAlgorithm::Crc32Iscsi);
+        let target = crc_fast::get_calculator_target(crc_fast::CrcAlgorithm::Crc32Iscsi);
         let simd = std::is_x86_feature_detected!("sse4.1") && std::is_x86_feature_detected!("pclmulqdq");
         assert_eq!(target.starts_with("x86_64-"), simd, "{target}");
     }

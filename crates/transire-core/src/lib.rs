@@ -21,6 +21,7 @@
 //! | [`vendors`] | one room a vendor, and the table of them |
 //! | [`sealed`] | our envelope |
 //! | [`recognise`] | which format is this? |
+//! | [`early`] | the verdict from the first bytes |
 //! | [`gate`] | bytes in, verdict first, payload out |
 //! | [`seal`] | native bytes in, a sealed stream out |
 //!
@@ -34,6 +35,7 @@ extern crate alloc;
 pub mod attribute;
 pub mod bytes;
 pub mod checksum;
+pub mod early;
 pub mod format;
 pub mod gate;
 pub mod judge;

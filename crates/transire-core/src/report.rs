@@ -23,8 +23,10 @@ pub struct Report {
     pub found: Option<String>,
     /// What the rule needs the source to have on this target: a value, or words around it.
     pub required: Option<String>,
-    /// Byte offset in the input.
+    /// Byte offset in the input, or in the payload.
     pub offset: Option<u64>,
+    /// Whether the offset counts from the beginning of a sealed stream's payload.
+    pub in_payload: bool,
     /// One line for people.
     pub text: String,
     /// What can be done about it.
@@ -40,7 +42,7 @@ pub struct Report {
 /// The reasons of a verdict in order of severity, the worst first, those of one severity as they were found.
 pub fn reports(verdict: &Verdict, source: Option<&dyn Attributes>, target: Option<&Target>) -> Vec<Report> {
     let mut ordered: Vec<&Reason> = verdict.reasons().iter().collect();
-    ordered.sort_by(|a, b| b.id.outcome().cmp(&a.id.outcome()));
+    ordered.sort_by_key(|reason| core::cmp::Reverse(reason.id.outcome()));
     ordered.into_iter().map(|reason| report(reason, source, target)).collect()
 }
 
@@ -100,6 +102,7 @@ pub fn report(reason: &Reason, source: Option<&dyn Attributes>, target: Option<&
         found,
         required,
         offset: reason.offset(),
+        in_payload: reason.span.is_some_and(|span| span.in_payload),
         text: String::new(),
         remedy: reason.id.0.remedy,
         origin,

@@ -1,5 +1,8 @@
 //! The rule vocabulary: how an attribute of the source is held against one of the target's.
 
+use alloc::format;
+use alloc::string::{String, ToString};
+
 use crate::attribute::{AttributeId, Attributes, Dictionary, Value};
 use crate::verdict::ReasonId;
 
@@ -62,6 +65,30 @@ pub enum Compare {
     Own(fn(&Pair<'_>) -> Comparison),
     /// Never compared: stands in the table to say so.
     Ignore,
+}
+
+impl Compare {
+    /// The comparison in words, for people.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Equal => "both have the same value".to_string(),
+            Self::OneOf => "the source's value is one of the target's".to_string(),
+            Self::InRange => "the source's value lies in the target's range".to_string(),
+            Self::Subset => "the target has all that the source has".to_string(),
+            Self::AtLeast => "the target has at least the source's value".to_string(),
+            Self::Version => "major versions equal, the target's minor version not older".to_string(),
+            Self::Branch { newer } => format!("the target's major version is the source's, or at most {newer} newer"),
+            Self::Is(value) => format!("both have the value {value}"),
+            Self::NotPair(pairs) => {
+                let pairs: alloc::vec::Vec<String> =
+                    pairs.iter().map(|(source, target)| format!("{source} into {target}")).collect();
+                format!("excluded: {}", pairs.join(", "))
+            }
+            Self::SameCapacity(_) => "type and aggregation come to the same resources".to_string(),
+            Self::Own(_) => "the vendor's own comparison".to_string(),
+            Self::Ignore => "not compared".to_string(),
+        }
+    }
 }
 
 /// What a comparison looks at.

@@ -354,11 +354,11 @@ pub mod reasons {
             "a profile does not say what the rule compares; the rule does not insist",
             "add the attribute to that side's profile to have it compared";
         ACCEPTED_BY_TARGET: ".accepted-by-target", Compatible,
-            "the target's own [accepts] took the place of the vendor's rule",
+            "the target's own rule took the place of the vendor's rule",
             "nothing; the target's file says on what ground";
         ACCEPT_OUT_OF_SCOPE: ".accept-out-of-scope", Compatible,
-            "the target's [accepts] does not apply: the rule is the driver's, and the target's driver_version is not in its scope",
-            "give [accepts] the driver_version that it holds for, and upgrade the target's driver to it";
+            "the target's own rule does not apply: its driver_version is not in the scope, or names none where the driver itself checks",
+            "give it the driver_version that it holds for, and upgrade the target's driver to it";
         ASSERTED: ".asserted", Compatible,
             "an administrator's assertion settled what the rules cannot know",
             "nothing; the target's file says who asserted it and why";

@@ -1,0 +1,114 @@
+//! The verdict from the first bytes of a stream: recognise, read, judge, without a gate and without allocating.
+
+use crate::attribute::Attributes;
+use crate::bytes::widen;
+use crate::format::{Format, Identified, Registry};
+use crate::judge::{judge, judge_seal};
+use crate::profile::Header;
+use crate::prologue::Content;
+use crate::recognise::{Recognised, recognise};
+use crate::sealed;
+use crate::target::Target;
+use crate::verdict::{Datum, Reason, Verdict, reasons};
+
+/// What the first bytes came to.
+#[derive(Clone, Copy, Debug)]
+pub enum Early {
+    /// A source profile was read, and judged where there is a target.
+    Judged {
+        /// The native format; `None` for a sealed stream or a profile.
+        format: Option<&'static Format>,
+        /// Bytes that it took.
+        within: u32,
+    },
+    /// So many bytes are needed.
+    Need(u32),
+    /// The verdict has the reason why no source profile could be read.
+    Refused,
+}
+
+/// Reads the source profile from the first bytes, shows it, and holds it against the target. `eof` when nothing follows
+/// the prefix; `now` as for [`judge`].
+///
+/// Of a sealed stream this judges what its header says; what its payload says comes later, at a gate.
+pub fn judge_first(
+    registry: Registry,
+    target: Option<&Target>,
+    forced: Option<&'static Format>,
+    (prefix, eof): (&[u8], bool),
+    now: Option<u64>,
+    verdict: &mut Verdict,
+    show: &mut dyn FnMut(&dyn Attributes),
+) -> Early {
+    let recognised = match forced {
+        Some(format) => Recognised::Native(format),
+        None => recognise(registry, target.map(Target::vendor), prefix, eof),
+    };
+    // Notes of a header, too, belong to the verdict; they are told before it is judged.
+    let mut judged = Verdict::new();
+    let mut notes = Verdict::new();
+    let (identified, format) = match recognised {
+        Recognised::Need(need) => return Early::Need(u32::try_from(need).unwrap_or(u32::MAX)),
+        Recognised::Refused(reason) => {
+            verdict.push(reason);
+            return Early::Refused;
+        }
+        Recognised::Sealed => {
+            let mut see = |header: &Header<'_>, content| {
+                if let Some(target) = target {
+                    if content == Content::Sealed {
+                        judge_seal(digest_code(header), target, &mut judged);
+                    }
+                    judge(header, target, now, &mut judged);
+                }
+                show(header);
+            };
+            (sealed::identify(prefix, eof, registry, &mut notes, &mut see), None)
+        }
+        Recognised::Native(format) => {
+            let mut see = |source: &dyn Attributes| {
+                if let Some(target) = target {
+                    judge_seal(None, target, &mut judged);
+                    judge_native(format, source, target, now, &mut judged);
+                }
+                show(source);
+            };
+            ((format.identify)(prefix, eof, &mut see), Some(format))
+        }
+    };
+    match identified {
+        Identified::Need(need) => Early::Need(need),
+        Identified::Refused(reason) => {
+            verdict.push(reason);
+            Early::Refused
+        }
+        Identified::Shown(within) => {
+            for reason in notes.reasons().iter().chain(judged.reasons()) {
+                verdict.push(*reason);
+            }
+            Early::Judged { format, within: within.min(u32::try_from(widen(prefix.len())).unwrap_or(u32::MAX)) }
+        }
+    }
+}
+
+fn judge_native(
+    format: &'static Format,
+    source: &dyn Attributes,
+    target: &Target,
+    now: Option<u64>,
+    verdict: &mut Verdict,
+) {
+    if format.vendor == target.vendor() {
+        judge(source, target, now, verdict);
+    } else {
+        let (found, required) = (Datum::Word(format.vendor), Datum::Word(target.vendor()));
+        verdict.push(Reason::at(reasons::FORMAT_NOT_TARGETS, 0).because(found, required));
+    }
+}
+
+fn digest_code(header: &Header<'_>) -> Option<u64> {
+    match header.get(crate::attribute::DIGEST)? {
+        crate::attribute::Value::Uint(code) => Some(code),
+        _ => None,
+    }
+}

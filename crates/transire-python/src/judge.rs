@@ -1,0 +1,417 @@
+//! `check`, `verify`, `predict` and `profile_of`.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use transire_core::early::{Early, judge_first};
+use transire_core::format::{Driver, Errno, Format, predict as predict_writes};
+use transire_core::gate::{Gate, Options};
+use transire_core::vendors::VENDORS;
+use transire_core::verdict::{Datum, Reason, reasons};
+
+use crate::errors::{Stop, text_error, usage};
+use crate::gate::{input_of, now, unknown_format};
+use crate::profile::{Profile, Target};
+use crate::run::through;
+use crate::source::{Progress, Sink, Source, Window};
+use crate::verdict::{Parts, Verdict, profile_of as collect};
+
+/// Longest stream that the standard `driver` takes: a driver's answer depends on every write, so all of it is held.
+const DRIVER_INPUT_MAX: usize = 16 << 20;
+
+/// What comes after the first bytes of a source.
+struct First {
+    parts: Parts,
+    /// Whether anything was recognised.
+    recognised: bool,
+}
+
+fn first(
+    bytes: &[u8],
+    eof: bool,
+    target: Option<&Arc<transire_core::target::Target>>,
+    forced: Option<&'static Format>,
+) -> Result<First, usize> {
+    let mut verdict = transire_core::verdict::Verdict::new();
+    let mut source = None;
+    let mut show = |shown: &dyn transire_core::attribute::Attributes| source = collect(shown);
+    let target_of = target.map(|target| &**target);
+    let early = judge_first(VENDORS, target_of, forced, (bytes, eof), now(), &mut verdict, &mut show);
+    let (examined, format) = match early {
+        Early::Need(need) => return Err(usize::try_from(need).unwrap_or(usize::MAX)),
+        Early::Judged { format, within } => (u64::from(within), format.map(|format| format.name)),
+        Early::Refused => (verdict.reasons().iter().filter_map(Reason::offset).max().unwrap_or(0), None),
+    };
+    let nothing = |reason: &Reason| reason.id == reasons::MAGIC_UNRECOGNIZED || reason.id == reasons::MAGIC_TRUNCATED;
+    let recognised = !verdict.reasons().iter().any(nothing);
+    let target = target.cloned();
+    let parts = Parts { verdict, source, target, complete: false, examined, format, payload_format: None, prediction: None };
+    Ok(First { parts, recognised })
+}
+
+/// The first bytes of a source, judged; and, where nothing was recognised in them, all of it as a text.
+fn read_first(
+    py: Python<'_>,
+    source: Source<'_>,
+    target: Option<&Arc<transire_core::target::Target>>,
+    forced: Option<&'static Format>,
+) -> PyResult<Parts> {
+    let path = source.path();
+    match source {
+        Source::Bytes(bytes) => {
+            let bytes = bytes.as_bytes();
+            let first = first(bytes, true, target, forced).map_err(|_| usage("the input ends"))?;
+            if first.recognised { Ok(first.parts) } else { of_text(bytes, target, first.parts) }
+        }
+        Source::Pulled(mut pull) => {
+            let read = || {
+                let mut window = Window::new(&mut *pull);
+                loop {
+                    let (bytes, eof) = window.bytes();
+                    match first(bytes, eof, target, forced) {
+                        Err(need) => window.fill(need)?,
+                        Ok(first) if first.recognised => return Ok((first, Vec::new())),
+                        Ok(first) => {
+                            window.fill(transire_text::TEXT_FILE_MAX + 1)?;
+                            return Ok((first, window.bytes().0.to_vec()));
+                        }
+                    }
+                }
+            };
+            let (first, text) = py.detach(read).map_err(|stop: Stop| stop.into_py(path.as_deref()))?;
+            if first.recognised { Ok(first.parts) } else { of_text(&text, target, first.parts) }
+        }
+    }
+}
+
+/// A source that is no stream may be a profile in text. What is not even text stays unrecognised.
+fn of_text(
+    bytes: &[u8],
+    target: Option<&Arc<transire_core::target::Target>>,
+    otherwise: Parts,
+) -> PyResult<Parts> {
+    let text = std::str::from_utf8(bytes).is_ok_and(|text| !text.trim().is_empty());
+    if !text {
+        return Ok(otherwise);
+    }
+    let profile = transire_text::load_profile(bytes, VENDORS).map_err(|error| text_error(&error))?;
+    Ok(of_profile(Arc::new(profile), target))
+}
+
+fn of_profile(
+    profile: Arc<transire_core::profile::Profile>,
+    target: Option<&Arc<transire_core::target::Target>>,
+) -> Parts {
+    let mut verdict = transire_core::verdict::Verdict::new();
+    if let Some(target) = target {
+        transire_core::judge::judge(&*profile, target, now(), &mut verdict);
+    }
+    let examined = u64::try_from(profile.to_bytes().len()).unwrap_or(u64::MAX);
+    Parts {
+        verdict,
+        source: Some(profile),
+        target: target.cloned(),
+        complete: false,
+        examined,
+        format: Some("profile"),
+        payload_format: None,
+        prediction: None,
+    }
+}
+
+fn target_of(object: &Bound<'_, PyAny>) -> PyResult<Arc<transire_core::target::Target>> {
+    if let Ok(target) = object.cast::<Target>() {
+        return Ok(target.get().0.clone());
+    }
+    let Ok(profile) = object.cast::<Profile>() else {
+        return Err(usage("a target is a Target or a Profile"));
+    };
+    let profile = (*profile.get().0).clone();
+    let rules = VENDORS.vendor(profile.vendor()).map(|vendor| vendor.rules);
+    let rules = rules.ok_or_else(|| usage("the vendor is not known"))?;
+    transire_core::target::Target::new(profile, rules).map(Arc::new).map_err(|error| usage(error.to_string()))
+}
+
+/// Hold a source against a target before anything is migrated: a profile, or the first bytes of a stream.
+///
+/// Of a stream no more is read than its source profile takes. Says nothing of the way back.
+#[pyfunction]
+pub(crate) fn check(py: Python<'_>, source: &Bound<'_, PyAny>, target: &Bound<'_, PyAny>) -> PyResult<Verdict> {
+    let target = target_of(target)?;
+    if let Ok(profile) = source.cast::<Profile>() {
+        return Ok(of_profile(profile.get().0.clone(), Some(&target)).into());
+    }
+    Ok(read_first(py, Source::open(source, None)?, Some(&target), None)?.into())
+}
+
+/// Read the source profile of a stream from its first bytes.
+///
+/// Raises the exception of the outcome for a stream that does not say what it comes from.
+#[pyfunction]
+#[pyo3(signature = (source, *, format = None))]
+pub(crate) fn profile_of(py: Python<'_>, source: &Bound<'_, PyAny>, format: Option<&str>) -> PyResult<Profile> {
+    let forced = format.map(|name| VENDORS.format(name).ok_or_else(|| unknown_format(name))).transpose()?;
+    let parts = read_first(py, Source::open(source, None)?, None, forced)?;
+    match parts.source.clone() {
+        Some(profile) => Ok(Profile(profile)),
+        None => {
+            let verdict = Bound::new(py, Verdict::from(parts))?;
+            Err(Verdict::exception(&verdict).unwrap_or_else(|| usage("the source does not say what it comes from")))
+        }
+    }
+}
+
+/// Read a whole stream and say whether the target can load it.
+///
+/// `standard` is `strict` (every check of the driver, and everything that it accepts in silence and should not) or
+/// `driver` (what the kernel driver would do with the write() calls that `writes` names: `whole`, `each:N`, or
+/// `split:A,B`). Without a target only the structure is checked. A bad stream is a verdict, not an exception.
+#[pyfunction]
+#[pyo3(signature = (source, target = None, *, standard = "strict", format = None, writes = "whole", progress = None))]
+pub(crate) fn verify(
+    py: Python<'_>,
+    source: &Bound<'_, PyAny>,
+    target: Option<&Target>,
+    standard: &str,
+    format: Option<&str>,
+    writes: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Verdict> {
+    let input = input_of("auto", format)?;
+    let target = target.map(|target| target.0.clone());
+    match (standard, target) {
+        ("strict", target) => {
+            if writes != "whole" {
+                return Err(usage("writes are for the standard driver; under strict their cuts do not matter"));
+            }
+            let options = Options { input, read_on: true, now: now(), ..Options::default() };
+            let mut gate = Gate::new(VENDORS, target.clone(), options);
+            let source = Source::open(source, None)?;
+            through(py, &mut gate, source, &mut Sink::None, &mut |_| {}, &mut Progress::new(progress))?;
+            Ok(Verdict::of_gate(&gate, target.as_ref()))
+        }
+        ("driver", Some(target)) => {
+            let bytes = whole(py, Source::open(source, None)?)?;
+            driver_verdict(&bytes, &target, format, &Writes::read(writes)?)
+        }
+        ("driver", None) => Err(usage("the standard driver needs a target: the device that the driver would load")),
+        (other, _) => Err(usage(format!("unknown standard {other}; known are strict, driver"))),
+    }
+}
+
+/// The whole of a source, up to what the standard `driver` takes.
+fn whole(py: Python<'_>, source: Source<'_>) -> PyResult<Vec<u8>> {
+    let path = source.path();
+    let bytes = match source {
+        Source::Bytes(bytes) => bytes.as_bytes().to_vec(),
+        Source::Pulled(mut pull) => {
+            let read = || {
+                let mut bytes = Vec::new();
+                let mut piece = vec![0; 64 << 10];
+                while bytes.len() <= DRIVER_INPUT_MAX {
+                    match pull.pull(&mut piece)? {
+                        0 => break,
+                        count => bytes.extend_from_slice(piece.get(..count).unwrap_or(&[])),
+                    }
+                }
+                Ok(bytes)
+            };
+            py.detach(read).map_err(|stop: Stop| stop.into_py(path.as_deref()))?
+        }
+    };
+    if bytes.len() > DRIVER_INPUT_MAX {
+        return Err(usage(format!("the standard driver takes streams of at most {DRIVER_INPUT_MAX} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// The write() calls that user space makes.
+enum Writes {
+    Whole,
+    Each(usize),
+    Split(Vec<usize>),
+}
+
+impl Writes {
+    fn read(text: &str) -> PyResult<Self> {
+        let wrong = || usage(format!("writes must be whole, each:N or split:A,B, not {text}"));
+        let number = |text: &str| text.parse::<usize>().map_err(|_| wrong());
+        match text.split_once(':') {
+            None if text == "whole" => Ok(Self::Whole),
+            Some(("each", count)) => {
+                let count = number(count)?;
+                if count == 0 { Err(wrong()) } else { Ok(Self::Each(count)) }
+            }
+            Some(("split", places)) => {
+                let places = places.split(',').map(number).collect::<PyResult<Vec<_>>>()?;
+                if places.is_sorted() { Ok(Self::Split(places)) } else { Err(wrong()) }
+            }
+            _ => Err(wrong()),
+        }
+    }
+
+    fn cut<'a>(&self, bytes: &'a [u8]) -> Vec<&'a [u8]> {
+        match self {
+            Self::Whole => vec![bytes],
+            Self::Each(count) => bytes.chunks(*count).collect(),
+            Self::Split(places) => {
+                let mut writes = Vec::new();
+                let (mut rest, mut at) = (bytes, 0);
+                for &place in places {
+                    let (write, left) = rest.split_at_checked(place - at).unwrap_or((rest, &[]));
+                    writes.push(write);
+                    (rest, at) = (left, place);
+                }
+                writes.push(rest);
+                writes
+            }
+        }
+    }
+}
+
+fn open_driver(
+    target: &transire_core::target::Target,
+    format: Option<&str>,
+) -> PyResult<(&'static Format, Box<dyn Driver>)> {
+    let vendor = target.vendor();
+    let formats = VENDORS.vendor(vendor).map_or(&[][..], |vendor| vendor.formats);
+    let format = match format {
+        Some(name) => formats.iter().find(|format| format.name == name),
+        None => formats.iter().find(|format| format.driver.is_some()),
+    };
+    let format = format.ok_or_else(|| usage(format!("no driver of {vendor} is known here")))?;
+    let open = format.driver.ok_or_else(|| usage(format!("no driver of {} is known here", format.name)))?;
+    Ok((format, open(target).map_err(usage)?))
+}
+
+fn driver_verdict(
+    bytes: &[u8],
+    target: &Arc<transire_core::target::Target>,
+    format: Option<&str>,
+    writes: &Writes,
+) -> PyResult<Verdict> {
+    let (format, mut driver) = open_driver(target, format)?;
+    let writes = writes.cut(bytes);
+    let prediction = predict_writes(&mut *driver, writes.iter().copied());
+    let mut verdict = transire_core::verdict::Verdict::new();
+    match prediction {
+        transire_core::format::Prediction::Accepted => {}
+        transire_core::format::Prediction::Refused { step, errno, write, .. } => {
+            let before = writes.iter().take(usize::try_from(write).unwrap_or(usize::MAX));
+            let offset = u64::try_from(before.map(|write| write.len()).sum::<usize>()).unwrap_or(u64::MAX);
+            let step = match step {
+                transire_core::format::DriverStep::Write => "every write() taken",
+                transire_core::format::DriverStep::SetState => "the change out of RESUMING taken",
+            };
+            let reason = Reason::at(reasons::DRIVER_REFUSED, offset);
+            verdict.push(reason.because(Datum::Word(errno.name()), Datum::Word(step)));
+        }
+        transire_core::format::Prediction::Depends(what) => {
+            verdict.push(Reason::new(reasons::DRIVER_DEPENDS).because(Datum::Word(what), Datum::None));
+        }
+    }
+    let parts = Parts {
+        complete: prediction == transire_core::format::Prediction::Accepted,
+        verdict,
+        source: None,
+        target: Some(target.clone()),
+        examined: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        format: Some(format.name),
+        payload_format: Some(format.name.to_owned()),
+        prediction: Some(Prediction(prediction)),
+    };
+    Ok(parts.into())
+}
+
+/// What the kernel driver would do with these write() calls on this target.
+///
+/// All writes are made and the state is changed whatever the driver answers, as user space that ignores refusals would.
+#[pyfunction]
+#[pyo3(signature = (writes, target))]
+pub(crate) fn predict(writes: &Bound<'_, PyAny>, target: &Target) -> PyResult<Prediction> {
+    let (_, mut driver) = open_driver(&target.0, None)?;
+    let writes: Vec<Bound<'_, PyAny>> = writes.try_iter()?.collect::<PyResult<_>>()?;
+    let bytes = |write: &Bound<'_, PyAny>| match write.cast::<PyBytes>() {
+        Ok(bytes) => Ok(bytes.as_bytes().to_vec()),
+        Err(_) => write.extract::<Vec<u8>>(),
+    };
+    let writes: Vec<Vec<u8>> = writes.iter().map(bytes).collect::<PyResult<_>>()?;
+    Ok(Prediction(predict_writes(&mut *driver, writes.iter().map(Vec::as_slice))))
+}
+
+/// What the kernel driver would do; every property is None where it takes everything.
+#[pyclass(frozen, module = "transire")]
+#[derive(Clone, Copy)]
+pub(crate) struct Prediction(transire_core::format::Prediction);
+
+#[pymethods]
+impl Prediction {
+    /// Whether every write is taken and the device leaves RESUMING.
+    #[getter]
+    fn accepted(&self) -> bool {
+        self.0 == transire_core::format::Prediction::Accepted
+    }
+
+    /// The step that is refused: `write` or `set_state`.
+    #[getter]
+    const fn step(&self) -> Option<&'static str> {
+        match self.0 {
+            transire_core::format::Prediction::Refused { step, .. } => Some(step.name()),
+            _ => None,
+        }
+    }
+
+    /// The error, such as `EFAULT`.
+    #[getter]
+    const fn errno(&self) -> Option<&'static str> {
+        match self.0 {
+            transire_core::format::Prediction::Refused { errno, .. } => Some(Errno::name(errno)),
+            _ => None,
+        }
+    }
+
+    /// Which write is refused first, from 0; for `set_state` the number of writes.
+    #[getter]
+    const fn write(&self) -> Option<u32> {
+        match self.0 {
+            transire_core::format::Prediction::Refused { write, .. } => Some(write),
+            _ => None,
+        }
+    }
+
+    /// What the device holds if the refusal is ignored: `input` or `previous`.
+    #[getter]
+    const fn if_ignored(&self) -> Option<&'static str> {
+        match self.0 {
+            transire_core::format::Prediction::Refused { if_ignored, .. } => Some(if_ignored.name()),
+            _ => None,
+        }
+    }
+
+    /// What the outcome depends on, where stream and target do not say.
+    #[getter]
+    const fn depends(&self) -> Option<&'static str> {
+        match self.0 {
+            transire_core::format::Prediction::Depends(what) => Some(what),
+            _ => None,
+        }
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Prediction {:?}>", self.0)
+    }
+}
+
+impl Prediction {
+    pub(crate) fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        dict.set_item("accepted", self.accepted())?;
+        dict.set_item("step", self.step())?;
+        dict.set_item("errno", self.errno())?;
+        dict.set_item("write", self.write())?;
+        dict.set_item("if_ignored", self.if_ignored())?;
+        dict.set_item("depends", self.depends())?;
+        Ok(dict)
+    }
+}

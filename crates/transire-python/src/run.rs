@@ -1,0 +1,318 @@
+//! The loops: a source through a gate, a native stream into an envelope. Without the interpreter lock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use transire_core::format::Phase;
+use transire_core::gate::{Gate, Output};
+use transire_core::seal::{Flow, SealEvent, Sealing};
+use transire_core::sealed::{Digest, OPAQUE, SealOptions};
+use transire_core::vendors::VENDORS;
+use transire_core::verdict::{Reason, reasons};
+
+use crate::errors::{Stop, TransireError, os_error, usage};
+use crate::gate::options;
+use crate::profile::{Profile, Target};
+use crate::source::{KEEP_LOCK, Progress, Pull, Sink, Source, Window};
+use crate::verdict::{Parts, Verdict};
+
+/// What a gate tells besides payload goes here; returns whether to go on.
+pub(crate) type Tell<'a> = &'a mut (dyn FnMut(&Output<'_>) + Send);
+
+/// Runs a source through a gate. What is delivered goes to the sink, and everything to `tell`.
+pub(crate) fn through(
+    py: Python<'_>,
+    gate: &mut Gate,
+    source: Source<'_>,
+    sink: &mut Sink,
+    tell: Tell<'_>,
+    progress: &mut Progress,
+) -> PyResult<()> {
+    let path = source.path();
+    let ended = match source {
+        Source::Bytes(bytes) => {
+            let bytes = bytes.as_bytes();
+            if bytes.len() > KEEP_LOCK {
+                py.detach(|| of_slice(gate, bytes, sink, tell, progress))
+            } else {
+                of_slice(gate, bytes, sink, tell, progress)
+            }
+        }
+        Source::Pulled(mut pull) => py.detach(|| of_window(gate, &mut *pull, sink, tell, progress)),
+    };
+    match ended {
+        Ok(()) => Ok(()),
+        Err(Stop::SourceStalled) => {
+            gate.stop(Reason::at(reasons::STREAM_STALLED, gate.used()));
+            Ok(())
+        }
+        Err(stop) => Err(stop.into_py(path.as_deref())),
+    }
+}
+
+fn of_slice(
+    gate: &mut Gate,
+    bytes: &[u8],
+    sink: &mut Sink,
+    tell: Tell<'_>,
+    progress: &mut Progress,
+) -> Result<(), Stop> {
+    let mut rest = bytes;
+    let total = u64::try_from(bytes.len()).ok();
+    loop {
+        let step = gate.step(rest, true);
+        let used = step.used;
+        tell(&step.event);
+        match step.event {
+            Output::Deliver(payload) => sink.write([payload, &[]])?,
+            Output::Finished => return Ok(()),
+            _ => {}
+        }
+        rest = rest.get(used..).unwrap_or(&[]);
+        progress.at(gate.used(), total)?;
+    }
+}
+
+fn of_window(
+    gate: &mut Gate,
+    pull: &mut dyn Pull,
+    sink: &mut Sink,
+    tell: Tell<'_>,
+    progress: &mut Progress,
+) -> Result<(), Stop> {
+    let mut window = Window::new(pull);
+    loop {
+        let (bytes, eof) = window.bytes();
+        let step = gate.step(bytes, eof);
+        let used = step.used;
+        let mut need = 0;
+        tell(&step.event);
+        match step.event {
+            Output::Need(bytes) => need = bytes,
+            Output::Deliver(payload) => sink.write([payload, &[]])?,
+            Output::Finished => return Ok(()),
+            _ => {}
+        }
+        window.drop_front(used);
+        if need > 0 {
+            window.fill(need)?;
+        }
+        progress.at(gate.used(), window.total())?;
+    }
+}
+
+/// A number of seconds as a deadline.
+fn deadline_of(seconds: Option<f64>) -> PyResult<Option<Duration>> {
+    let convert = |seconds| Duration::try_from_secs_f64(seconds).ok().filter(|deadline| !deadline.is_zero());
+    match seconds {
+        None => Ok(None),
+        Some(seconds) => convert(seconds).map(Some).ok_or_else(|| usage("a deadline is a number of seconds above 0")),
+    }
+}
+
+/// Pass a stream through a gate: the verdict first, then the payload into the sink.
+///
+/// Nothing is written before the early verdict admits the stream, and no sealed byte before its frame's checksum is
+/// right. Only where the verdict is complete may the device leave RESUMING. With a deadline, a source that sends nothing
+/// for so many seconds makes the verdict truncated, and a sink that takes nothing raises TimeoutError.
+#[pyfunction]
+#[pyo3(signature = (source, sink, target, *, input = "auto", format = None, admit = None, deadline = None, progress = None))]
+#[allow(clippy::too_many_arguments, reason = "keyword arguments of a Python function")]
+pub(crate) fn gate(
+    py: Python<'_>,
+    source: &Bound<'_, PyAny>,
+    sink: &Bound<'_, PyAny>,
+    target: &Target,
+    input: &str,
+    format: Option<&str>,
+    admit: Option<&Bound<'_, PyAny>>,
+    deadline: Option<f64>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Verdict> {
+    let deadline = deadline_of(deadline)?;
+    let options = options(input, format, true, admit)?;
+    let mut sink = Sink::open(sink, deadline)?;
+    let source = Source::open(source, deadline)?;
+    deliver(py, source, &mut sink, target, options, progress)
+}
+
+fn deliver(
+    py: Python<'_>,
+    source: Source<'_>,
+    sink: &mut Sink,
+    target: &Target,
+    options: transire_core::gate::Options,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Verdict> {
+    let mut gate = Gate::new(VENDORS, Some(target.0.clone()), options);
+    through(py, &mut gate, source, sink, &mut |_| {}, &mut Progress::new(progress))?;
+    Ok(Verdict::of_gate(&gate, Some(&target.0)))
+}
+
+/// Take a sealed stream out of its envelope.
+///
+/// With a sink, the payload is written to it and the verdict is returned, as by `gate`. Without one the payload is
+/// returned, and anything but a complete stream raises.
+#[pyfunction]
+#[pyo3(signature = (source, target, sink = None, *, admit = None, deadline = None, progress = None))]
+pub(crate) fn unseal<'py>(
+    py: Python<'py>,
+    source: &Bound<'py, PyAny>,
+    target: &Target,
+    sink: Option<&Bound<'py, PyAny>>,
+    admit: Option<&Bound<'py, PyAny>>,
+    deadline: Option<f64>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let deadline = deadline_of(deadline)?;
+    let options = options("sealed", None, true, admit)?;
+    let source_of = Source::open(source, deadline)?;
+    let Some(sink) = sink else {
+        let mut memory = Sink::Memory(Vec::new());
+        let verdict = Bound::new(py, deliver(py, source_of, &mut memory, target, options, progress)?)?;
+        return payload_or_raise(py, memory, &verdict);
+    };
+    let verdict = deliver(py, source_of, &mut Sink::open(sink, deadline)?, target, options, progress)?;
+    Ok(Bound::new(py, verdict)?.into_any())
+}
+
+fn payload_or_raise<'py>(py: Python<'py>, sink: Sink, verdict: &Bound<'py, Verdict>) -> PyResult<Bound<'py, PyAny>> {
+    match (sink, verdict.get().is_complete()) {
+        (Sink::Memory(payload), true) => Ok(PyBytes::new(py, &payload).into_any()),
+        _ => Err(Verdict::exception(verdict).unwrap_or_else(|| TransireError::new_err("the stream is not complete"))),
+    }
+}
+
+/// Put a native stream into an envelope, with the profile of its source in the header.
+///
+/// The payload's own format is checked on the way where it is known (`payload_format`, by default the vendor's, or
+/// `opaque`): one that is damaged or contradicts the profile ends in an abort frame. With a sink, the sealed stream is
+/// written to it and the verdict on the payload is returned. Without one the sealed stream is returned, and a refused
+/// payload raises.
+#[pyfunction]
+#[pyo3(signature = (source, profile, sink = None, *, payload_format = None, digest = "blake3", payload_len = None,
+    device_label = None, stream_id = None, progress = None))]
+#[allow(clippy::too_many_arguments, reason = "keyword arguments of a Python function")]
+pub(crate) fn seal<'py>(
+    py: Python<'py>,
+    source: &Bound<'py, PyAny>,
+    profile: &Profile,
+    sink: Option<&Bound<'py, PyAny>>,
+    payload_format: Option<&str>,
+    digest: &str,
+    payload_len: Option<u64>,
+    device_label: Option<String>,
+    stream_id: Option<&[u8]>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let digest = Digest::from_name(digest).ok_or_else(|| usage(format!("unknown digest {digest}; known are none, blake3")))?;
+    let options = SealOptions {
+        payload_format: payload_format_of(profile, payload_format)?.to_owned(),
+        digest,
+        payload_len,
+        stream_id: stream_id_of(stream_id)?,
+        device_label,
+    };
+    let failed = |error: transire_core::sealed::SealError| TransireError::new_err(error.to_string());
+    let mut sealing = Sealing::begin(VENDORS, (*profile.0).clone(), &options).map_err(failed)?;
+    let mut out = match sink {
+        Some(sink) => Sink::open(sink, None)?,
+        None => Sink::Memory(Vec::new()),
+    };
+    let source = Source::open(source, None)?;
+    let path = source.path();
+    let mut progress = Progress::new(progress);
+    let ended = match source {
+        Source::Bytes(bytes) => {
+            let bytes = bytes.as_bytes();
+            py.detach(|| seal_slice(&mut sealing, bytes, &mut out))
+        }
+        Source::Pulled(mut pull) => py.detach(|| seal_window(&mut sealing, &mut *pull, &mut out, &mut progress)),
+    };
+    ended.map_err(|stop| stop.into_py(path.as_deref()))?;
+    let verdict = Parts {
+        verdict: sealing.verdict().clone(),
+        source: Some(profile.0.clone()),
+        target: None::<Arc<transire_core::target::Target>>,
+        complete: sealing.is_complete(),
+        examined: sealing.total(),
+        format: None,
+        payload_format: Some(options.payload_format),
+        prediction: None,
+    };
+    let verdict = Bound::new(py, Verdict::from(verdict))?;
+    if sink.is_some() { Ok(verdict.into_any()) } else { payload_or_raise(py, out, &verdict) }
+}
+
+/// The payload's format: the one that is named, or that of the vendor where it has exactly one.
+fn payload_format_of<'a>(profile: &Profile, named: Option<&'a str>) -> PyResult<&'a str> {
+    let formats = VENDORS.vendor(profile.0.vendor()).map_or(&[][..], |vendor| vendor.formats);
+    match (named, formats) {
+        (Some(OPAQUE), _) => Ok(OPAQUE),
+        (Some(name), formats) if formats.iter().any(|format| format.name == name) => Ok(name),
+        (Some(name), formats) => {
+            let known: Vec<&str> = formats.iter().map(|format| format.name).chain([OPAQUE]).collect();
+            let vendor = profile.0.vendor();
+            Err(usage(format!("{name} is no payload format of {vendor}; known are {}", known.join(", "))))
+        }
+        (None, [only]) => Ok(only.name),
+        (None, _) => Ok(OPAQUE),
+    }
+}
+
+fn stream_id_of(given: Option<&[u8]>) -> PyResult<[u8; 16]> {
+    let mut id = [0; 16];
+    match given {
+        Some(given) => {
+            let wrong = |_| usage(format!("a stream id has 16 bytes, not {}", given.len()));
+            id = given.try_into().map_err(wrong)?;
+        }
+        None => getrandom::fill(&mut id).map_err(|error| os_error(&std::io::Error::other(error), None))?,
+    }
+    Ok(id)
+}
+
+/// One step of sealing, its bytes written. Returns the bytes used, or those needed, or `None` at the end.
+fn seal_step(sealing: &mut Sealing, input: &[u8], flow: Flow, sink: &mut Sink) -> Result<Option<(usize, usize)>, Stop> {
+    let wrong = |error: transire_core::sealed::SealError| Stop::Python(TransireError::new_err(error.to_string()));
+    let step = sealing.step(input, flow).map_err(wrong)?;
+    let used = step.used;
+    match step.event {
+        SealEvent::Bytes(bytes) => sink.write([bytes, &[]])?,
+        SealEvent::Frame(head, payload) => sink.write([&head, payload])?,
+        SealEvent::Need(need) => return Ok(Some((used, need))),
+        SealEvent::Finished => return Ok(None),
+        _ => {}
+    }
+    Ok(Some((used, 0)))
+}
+
+fn seal_slice(sealing: &mut Sealing, bytes: &[u8], sink: &mut Sink) -> Result<(), Stop> {
+    sealing.set_phase(Phase::Unspecified);
+    let mut rest = bytes;
+    while let Some((used, _)) = seal_step(sealing, rest, Flow::End, sink)? {
+        rest = rest.get(used..).unwrap_or(&[]);
+    }
+    Ok(())
+}
+
+fn seal_window(
+    sealing: &mut Sealing,
+    pull: &mut dyn Pull,
+    sink: &mut Sink,
+    progress: &mut Progress,
+) -> Result<(), Stop> {
+    let mut window = Window::new(pull);
+    loop {
+        let (bytes, eof) = window.bytes();
+        let flow = if eof { Flow::End } else { Flow::More };
+        let Some((used, need)) = seal_step(sealing, bytes, flow, sink)? else { return Ok(()) };
+        window.drop_front(used);
+        if need > 0 {
+            window.fill(need)?;
+        }
+        progress.at(sealing.total(), window.total())?;
+    }
+}
