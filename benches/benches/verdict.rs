@@ -1,0 +1,43 @@
+//! What a verdict from the first bytes costs.
+#![allow(missing_docs, reason = "criterion's macros make public items")]
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use transire_benches::{MTTY_HEADER, profile, sealed, target};
+use transire_core::early::judge_first;
+use transire_core::judge::judge;
+use transire_core::sealed::Digest;
+use transire_core::vendors::VENDORS;
+use transire_core::verdict::{Outcome, Verdict};
+
+fn verdicts(criterion: &mut Criterion) {
+    let target = target();
+    let first = |bytes: &[u8]| {
+        let mut verdict = Verdict::new();
+        judge_first(VENDORS, Some(&target), None, (black_box(bytes), false), None, &mut verdict, &mut |_| {});
+        verdict.outcome()
+    };
+    let mut native = [0; 4096];
+    native[..24].copy_from_slice(&MTTY_HEADER);
+    let envelope = sealed(&[0; 4096], Digest::Blake3);
+    let mut group = criterion.benchmark_group("verdict");
+    assert_eq!(first(&native), Outcome::Compatible);
+    group.bench_function("mtty header", |bencher| bencher.iter(|| first(&native)));
+    assert_eq!(first(&envelope), Outcome::Compatible);
+    group.bench_function("sealed header, 12 attributes", |bencher| bencher.iter(|| first(&envelope)));
+    assert_eq!(first(&[0xff; 64]), Outcome::Unrecognized);
+    group.bench_function("wrong magic", |bencher| bencher.iter(|| first(&[0xff; 64])));
+    let source = profile();
+    group.bench_function("profile, 12 attributes", |bencher| {
+        bencher.iter(|| {
+            let mut verdict = Verdict::new();
+            judge(black_box(&source), &target, None, &mut verdict);
+            verdict.outcome()
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, verdicts);
+criterion_main!(benches);

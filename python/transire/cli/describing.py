@@ -1,0 +1,211 @@
+"""Commands that describe: `formats`, `inspect` and `explain`."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import sys
+from typing import TYPE_CHECKING, BinaryIO
+
+import transire
+from transire import Profile, ProfileError, Target
+from transire.cli.anatomy import show_inspection
+from transire.cli.arguments import PLAIN, SEVERAL, VERDICTS, add_format, add_json, command
+from transire.cli.failure import NOTHING_JUDGED, CommandError, about, complain
+from transire.cli.files import TEXT_MAX, called, read_once, standard_input
+from transire.cli.judging import SEVERITY
+from transire.cli.profiles import show_profile
+from transire.cli.progress import progress
+from transire.cli.show import Screen, write_json
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace, _SubParsersAction
+    from typing import Any
+
+    from transire import FormatInfo, Inspection
+
+HEAD = 4096
+"""Bytes that are looked at to tell a text from a stream."""
+
+SCHEMA = 1
+"""The schema number of what is described here."""
+
+
+def add_commands(commands: _SubParsersAction[ArgumentParser]) -> None:
+    """Add the commands of this room."""
+    added = command(
+        commands,
+        "formats",
+        formats,
+        summary="list the vendors and formats, and what a stream can prove",
+        description="""
+List every vendor and every format that is known: what in a stream identifies its
+source, what of that the kernel driver checks, how the end is marked, what protects
+the payload, and what sealing adds.""",
+        examples="transire formats\ntransire formats --json",
+        codes=PLAIN,
+    )
+    add_json(added)
+
+    added = command(
+        commands,
+        "inspect",
+        inspect,
+        summary="show every field of a stream",
+        description="""
+Show every structure of a stream, sealed ones opened, and of each field the offset,
+the raw bytes, the value and the meaning. A damaged stream is shown as far as it
+can be read. A profile is shown as `transire profile show` does.""",
+        examples="""
+transire inspect device.bin
+transire inspect device.sealed --hex
+transire inspect *.bin --json | jq -r '[.file, .outcome] | @tsv'""",
+        codes=VERDICTS.replace("compatible: load it  ", "well-formed          ") + SEVERAL,
+    )
+    added.add_argument("file", nargs="+", metavar="FILE", help="a stream or a profile")
+    add_json(added, "for machines, one object a file (a line each, for several)")
+    added.add_argument("--hex", action="store_true", help="add a dump of each structure, with the names of its fields")
+    add_format(added)
+
+
+def formats(arguments: Namespace) -> int:
+    """Run `transire formats`."""
+    known = transire.formats()
+    vendors = transire.vendors()
+    if arguments.json:
+        of_vendors = [{"name": each.name, "title": each.title, "formats": list(each.formats)} for each in vendors]
+        write_json({}, {"schema": SCHEMA, "vendors": of_vendors, "formats": [_format(each) for each in known]})
+        return 0
+    screen = Screen(sys.stdout)
+    for vendor in vendors:
+        own = [each for each in known if each.vendor == vendor.name]
+        if not own:
+            screen.line((vendor.name, "bold"), "  opaque only  ", vendor.title)
+        for each in own:
+            screen.line((vendor.name, "bold"), "  ", (each.name, "bold cyan"), "  ", each.title)
+            screen.line("    identified by  ", each.identity)
+            screen.line("    driver checks  ", each.driver_checks)
+            screen.line("    end            ", each.end)
+            screen.line("    payload        ", each.payload)
+            screen.line("    sealing adds   ", each.sealing_adds)
+            screen.line("    judged         ", _when(each))
+    return 0
+
+
+def _format(each: FormatInfo) -> dict[str, Any]:
+    hold, most = each.hold
+    return {
+        "name": each.name,
+        "vendor": each.vendor,
+        "title": each.title,
+        "identity": each.identity,
+        "driver_checks": each.driver_checks,
+        "end": each.end,
+        "payload": each.payload,
+        "sealing_adds": each.sealing_adds,
+        "judged_within": each.judged_within,
+        "hold": {"kind": hold, "bytes": most},
+        "has_driver": each.has_driver,
+    }
+
+
+def _when(each: FormatInfo) -> str:
+    kind, most = each.hold
+    held = {
+        "whole": f"held whole until it has passed, {most} bytes at most",
+        "record": f"each record held until it has passed, {most} bytes at most",
+        "prefix": f"the first {most} bytes held until they have passed",
+    }[kind]
+    early = "at the end" if each.judged_within is None else f"within {each.judged_within} bytes"
+    return f"{early}; {held}"
+
+
+def inspect(arguments: Namespace) -> int:
+    """Run `transire inspect`."""
+    read_once(arguments.file)
+    screen = Screen(sys.stdout)
+    indent = None if len(arguments.file) > 1 else 2
+    outcomes = []
+    for number, name in enumerate(arguments.file):
+        try:
+            with about(called(name)):
+                found = _look(name, arguments.format)
+        except CommandError as error:
+            complain(str(error))
+            continue
+        outcomes.append(transire.Outcome.COMPATIBLE if isinstance(found, Profile) else found.verdict.outcome)
+        if arguments.json and isinstance(found, Profile):
+            import json
+
+            write_json(
+                {"file": name},
+                {**json.loads(found.to_json()), "format": "profile", "outcome": "compatible"},
+                indent=indent,
+            )
+        elif arguments.json and not isinstance(found, Profile):
+            write_json({"file": name}, found.to_dict(), indent=indent)
+        else:
+            if number:
+                screen.line()
+            if isinstance(found, Profile):
+                show_profile(screen, called(name), found)
+            else:
+                show_inspection(screen, called(name), found, dump=arguments.hex)
+    if len(outcomes) < len(arguments.file):
+        return NOTHING_JUDGED
+    return max(outcomes, key=SEVERITY.index).exit_code
+
+
+class _Continued:
+    """A pipe from which the first bytes have been read already."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self.head = head
+        self.rest = rest
+
+    def read(self, size: int, /) -> bytes:
+        """Read what comes next."""
+        taken, self.head = self.head[:size], self.head[size:]
+        return taken or self.rest.read(size) or b""
+
+
+def _look(name: str, format_name: str | None) -> Inspection | Profile:
+    """Open what is a stream or a text."""
+    if name == "-":
+        return _look_at(standard_input(), called(name), format_name)
+    with open(name, "rb") as file:  # noqa: PTH123  # a path of any form, as it was typed
+        return _look_at(file, called(name), format_name)
+
+
+def _look_at(file: BinaryIO, name: str, format_name: str | None) -> Inspection | Profile:
+    head = file.read(HEAD)
+    if format_name is None and _is_text(head):
+        text = head + file.read(TEXT_MAX + 1 - len(head))
+        profile = _profile_in(text)
+        if profile is not None:
+            return profile
+        return transire.inspect(text)
+    with progress(name) as watch:
+        return transire.inspect(_Continued(head, file), format=format_name, progress=watch)
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        # A cut may be inside a character.
+        text = codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD)
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and "\0" not in text and not text.startswith("TRANSIRE")
+
+
+def _profile_in(text: bytes) -> Profile | None:
+    """Read a profile or the profile of a target; `None` for a text that is neither and does not look like it."""
+    try:
+        return Profile.read(text)
+    except ProfileError as error:
+        if not re.search(rb'^(?:\s*|\{.*)"?vendor"?\s*[=:]|\Atransire1\.', text, re.MULTILINE):
+            return None
+        try:
+            return Target.read(text).profile
+        except ProfileError:
+            raise error from None

@@ -1,0 +1,153 @@
+"""Commands that judge: `check` and `verify`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import transire
+from transire import Outcome, Profile, ProfileError, Target
+from transire.cli.arguments import SEVERAL, VERDICTS, add_format, add_json, add_target, command
+from transire.cli.failure import NOTHING_JUDGED, CommandError, about, complain
+from transire.cli.files import called, load_target, read_once, source_of
+from transire.cli.progress import progress
+from transire.cli.show import Screen, show_verdict, write_json
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace, _SubParsersAction
+
+    from transire import Verdict
+
+SEVERITY = list(Outcome)
+"""Outcomes, mildest first."""
+
+
+def add_commands(commands: _SubParsersAction[ArgumentParser]) -> None:
+    """Add the commands of this room."""
+    added = command(
+        commands,
+        "check",
+        check,
+        summary="judge a source, from its profile or the first bytes of its stream",
+        description="""
+Judge before anything is moved: SOURCE is the profile of a device, in any form,
+or a stream, of which no more is read than tells its source. What only the whole
+stream shows, `transire verify` finds.""",
+        examples="""
+transire check source.toml target.toml
+transire check transire.bin target.toml --json
+transire check source.toml target.toml --both
+ssh there cat /run/device.profile | transire check - target.toml""",
+        codes=VERDICTS + "  with --both the worse of the two\n",
+    )
+    added.add_argument("source", metavar="SOURCE", help="a profile in any form, or a stream")
+    added.add_argument("target", metavar="TARGET", help="a target; a profile in any form is one too")
+    added.add_argument(
+        "--both", action="store_true", help="judge the way back too; both must be profiles or targets then"
+    )
+    add_json(added, "for machines, one object a line and direction")
+
+    added = command(
+        commands,
+        "verify",
+        verify,
+        summary="judge and check whole streams",
+        description="""
+Read each stream to its end, judge its source against the target, and check every
+structure, length and checksum. Standards: `strict` is the measure of transire;
+`driver` is what the target's kernel driver would do with these bytes, given the
+write() calls that it gets.""",
+        examples="""
+transire verify device.bin --target target.toml
+transire verify *.bin --target target.toml --json
+transire verify device.bin --target target.toml --standard driver --writes split:24
+zstdcat device.bin.zst | transire verify - --target target.toml""",
+        codes=VERDICTS + SEVERAL,
+    )
+    added.add_argument("file", nargs="+", metavar="FILE", help="a stream")
+    add_target(added)
+    added.add_argument("--standard", choices=("strict", "driver"), default="strict", help="the measure (strict)")
+    added.add_argument(
+        "--writes",
+        metavar="WRITES",
+        help="for the driver, how the bytes are written: whole (default), each:N or split:A,B,...",
+    )
+    add_format(added)
+    add_json(added, "for machines, one object a file (a line each, for several)")
+
+
+def check(arguments: Namespace) -> int:
+    """Run `transire check`."""
+    source, target = arguments.source, arguments.target
+    read_once((source, target))
+    if not arguments.both:
+        loaded = load_target(target)
+        with about(called(source)):
+            directions = [(source, target, transire.check(source_of(source), loaded))]
+    else:
+        here, there = _side(source), _side(target)
+        directions = [
+            (source, target, transire.check(_profile(here), there)),
+            (target, source, transire.check(_profile(there), here)),
+        ]
+    screen = Screen(sys.stdout)
+    for left, entered, verdict in directions:
+        if arguments.json:
+            write_json({"source": left, "target": entered}, verdict, indent=None if arguments.both else 2)
+        else:
+            show_verdict(screen, f"{called(left)} into {called(entered)}", verdict)
+    return worst([verdict for _, _, verdict in directions])
+
+
+def _side(name: str) -> Target | Profile:
+    """Load what can be the source and the target."""
+    if name == "-":
+        return load_target(name)
+    with about(name):
+        try:
+            return Target.load(name)
+        except ProfileError as error:
+            try:
+                # A profile may contradict itself, which a target must not.
+                return Profile.load(name)
+            except ProfileError:
+                raise CommandError(f"{name}: {error}; with --both each side is a profile or a target") from None
+
+
+def _profile(side: Target | Profile) -> Profile:
+    return side.profile if isinstance(side, Target) else side
+
+
+def verify(arguments: Namespace) -> int:
+    """Run `transire verify`."""
+    read_once((*arguments.file, arguments.target))
+    if arguments.writes is not None and arguments.standard != "driver":
+        raise CommandError("--writes goes with --standard driver")
+    target = load_target(arguments.target)
+    screen = Screen(sys.stdout)
+    verdicts = []
+    for name in arguments.file:
+        try:
+            with about(called(name)), progress(called(name)) as watch:
+                verdict = transire.verify(
+                    source_of(name),
+                    target,
+                    standard=arguments.standard,
+                    format=arguments.format,
+                    writes=arguments.writes or "whole",
+                    progress=watch,
+                )
+        except CommandError as error:
+            complain(str(error))
+            continue
+        verdicts.append(verdict)
+        if arguments.json:
+            write_json({"file": name}, verdict, indent=None if len(arguments.file) > 1 else 2)
+        else:
+            show_verdict(screen, called(name), verdict)
+    return worst(verdicts) if len(verdicts) == len(arguments.file) else NOTHING_JUDGED
+
+
+def worst(verdicts: list[Verdict]) -> int:
+    """Return the exit code of the worst of them."""
+    return max((verdict.outcome for verdict in verdicts), key=SEVERITY.index).exit_code
