@@ -6,6 +6,39 @@ from typing import Any, Protocol, TypeAlias, final
 
 from transire.outcome import Outcome
 
+__all__ = [
+    "AttributeInfo",
+    "Explanation",
+    "Field",
+    "FormatInfo",
+    "Gate",
+    "Inspection",
+    "Origin",
+    "Prediction",
+    "Profile",
+    "Reason",
+    "Structure",
+    "Target",
+    "VendorInfo",
+    "Verdict",
+    "__version__",
+    "check",
+    "decode_records",
+    "encode_records",
+    "explain",
+    "formats",
+    "gate",
+    "inspect",
+    "predict",
+    "profile_of",
+    "reason_ids",
+    "seal",
+    "template",
+    "unseal",
+    "vendors",
+    "verify",
+]
+
 __version__: str
 
 class _Reads(Protocol):
@@ -20,7 +53,7 @@ _Progress: TypeAlias = Callable[[int, int | None], object]
 
 @final
 class Profile:
-    def __new__(cls, vendor: str, attributes: Mapping[str, Any] = ...) -> Profile: ...
+    def __new__(cls, vendor: str, attributes: Mapping[str, Any] | None = None) -> Profile: ...
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Profile: ...
     @staticmethod
@@ -42,7 +75,7 @@ class Target:
     def __new__(
         cls,
         vendor: str,
-        attributes: Mapping[str, Any] = ...,
+        attributes: Mapping[str, Any] | None = None,
         accepts: Mapping[str, Mapping[str, Any]] | None = None,
         settable: Mapping[str, Mapping[str, Any]] | None = None,
         requires: Mapping[str, Any] | None = None,
@@ -94,6 +127,8 @@ class Reason:
     def origin(self) -> Origin | None: ...
     @property
     def set(self) -> tuple[str, str] | None: ...
+    @property
+    def ground(self) -> str | None: ...
     def to_dict(self) -> dict[str, Any]: ...
 
 @final
@@ -114,6 +149,8 @@ class Verdict:
     def payload_format(self) -> str | None: ...
     @property
     def source(self) -> Profile | None: ...
+    @property
+    def prediction(self) -> Prediction | None: ...
     def to_dict(self) -> dict[str, Any]: ...
     def to_json(self, indent: int | None = None) -> str: ...
     def raise_for_outcome(self) -> None: ...
@@ -250,7 +287,7 @@ class Gate:
         input: str = "auto",
         format: str | None = None,
         exact: bool = True,
-        admit: Iterable[str] = (),
+        admit: Iterable[str] | None = None,
     ) -> Gate: ...
     def feed(self, data: bytes | bytearray | memoryview) -> bytes: ...
     def finish(self) -> bytes: ...
@@ -283,8 +320,9 @@ def gate(
     *,
     input: str = "auto",
     format: str | None = None,
-    admit: Iterable[str] = (),
+    admit: Iterable[str] | None = None,
     deadline: float | None = None,
+    on_verdict: Callable[[Verdict], object] | None = None,
     progress: _Progress | None = None,
 ) -> Verdict: ...
 def seal(
@@ -304,7 +342,7 @@ def unseal(
     target: Target,
     sink: _Sink | None = None,
     *,
-    admit: Iterable[str] = (),
+    admit: Iterable[str] | None = None,
     deadline: float | None = None,
     progress: _Progress | None = None,
 ) -> bytes | Verdict: ...
@@ -315,5 +353,7 @@ def vendors() -> tuple[VendorInfo, ...]: ...
 def template(vendor: str) -> str: ...
 def explain(reason_id: str) -> Explanation: ...
 def reason_ids() -> tuple[str, ...]: ...
-def decode_records(source: _Source, format: str | None = None) -> tuple[str, list[tuple[str, int | None, int, dict[str, int | bytes]]]]: ...
+def decode_records(
+    source: _Source, format: str | None = None
+) -> tuple[str, list[tuple[str, int | None, int, dict[str, int | bytes]]]]: ...
 def encode_records(format: str, records: Sequence[tuple[str, Mapping[str, int | bytes]]]) -> bytes: ...

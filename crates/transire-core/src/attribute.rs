@@ -124,7 +124,7 @@ impl Type {
 
     /// The type with this code; `None` for a type of a later version.
     pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.code() == code)
+        Self::ALL.get(usize::from(code).checked_sub(1)?).copied()
     }
 
     /// The name in text forms and messages.
@@ -151,6 +151,7 @@ impl Type {
     }
 
     /// Shortest and longest value, in bytes.
+    #[expect(clippy::match_same_arms, reason = "a table, one row a type")]
     pub const fn length(self) -> (usize, usize) {
         match self {
             Self::Bool => (1, 1),
@@ -268,14 +269,22 @@ const fn greatest_common_divisor(mut a: u32, mut b: u32) -> u32 {
 }
 
 /// Text that can be shown to people: UTF-8 of 1 to 1,024 bytes, without control, direction or invisible characters.
+///
+/// It is held as bytes, and compared and ordered as bytes; they were checked when it was made.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Text<'a>(&'a str);
+pub struct Text<'a>(&'a [u8]);
 
 impl<'a> Text<'a> {
     /// The text, if it is well formed.
     pub fn new(text: &'a str) -> Option<Self> {
-        let shown = text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) || text.chars().all(is_shown);
-        (shown && (1..=TEXT_MAX).contains(&text.len())).then_some(Self(text))
+        Self::read(text.as_bytes())
+    }
+
+    /// The text of these bytes, if they are well formed.
+    pub fn read(bytes: &'a [u8]) -> Option<Self> {
+        let ascii = bytes.iter().all(|byte| matches!(byte, 0x20..=0x7e));
+        let shown = ascii || core::str::from_utf8(bytes).is_ok_and(|text| text.chars().all(is_shown));
+        (shown && (1..=TEXT_MAX).contains(&bytes.len())).then_some(Self(bytes))
     }
 
     /// A text of the project's own tables. A malformed one does not compile where this is used in a constant.
@@ -290,18 +299,24 @@ impl<'a> Text<'a> {
             assert!(bytes[at] >= 0x20 && bytes[at] < 0x7f, "a constant text is printable ASCII");
             at += 1;
         }
-        Text(text)
+        Text(bytes)
     }
 
     /// The characters.
-    pub const fn as_str(self) -> &'a str {
+    pub fn as_str(self) -> &'a str {
+        // They were checked when this was made, so they are UTF-8.
+        core::str::from_utf8(self.0).unwrap_or_default()
+    }
+
+    /// The bytes, as they stand on the wire.
+    pub const fn as_bytes(self) -> &'a [u8] {
         self.0
     }
 }
 
 impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.0, f)
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
@@ -409,7 +424,7 @@ impl<'a> Map<'a> {
     /// The pairs, keys ascending.
     pub fn pairs(self) -> impl Iterator<Item = (Text<'a>, Text<'a>)> {
         let mut items = Items(Reader::new(self.0));
-        core::iter::from_fn(move || Some((read_text(items.next()?)?, read_text(items.next()?)?)))
+        core::iter::from_fn(move || Some((Text::read(items.next()?)?, Text::read(items.next()?)?)))
     }
 
     /// Whether every pair of this map is in the other too.
@@ -427,8 +442,8 @@ impl<'a> Map<'a> {
             if before.is_some_and(|before| before >= key) {
                 return None;
             }
-            read_text(key)?;
-            read_text(value)?;
+            Text::read(key)?;
+            Text::read(value)?;
             before = Some(key);
         }
         (items.0.is_empty() && (1..=MEMBERS_MAX).contains(&count)).then_some(Self(bytes))
@@ -454,10 +469,6 @@ impl<'a> Iterator for Items<'a> {
         self.0 = ahead;
         Some(item)
     }
-}
-
-fn read_text(bytes: &[u8]) -> Option<Text<'_>> {
-    Text::new(core::str::from_utf8(bytes).ok()?)
 }
 
 /// A typed value, borrowed from the bytes that it was read from.
@@ -518,7 +529,7 @@ impl<'a> Value<'a> {
                 _ => return None,
             },
             Type::Uint => Self::Uint(reader.u64().ok()?),
-            Type::Text => Self::Text(read_text(bytes)?),
+            Type::Text => Self::Text(Text::read(bytes)?),
             Type::Bytes => Self::Bytes(bytes),
             Type::Version => Self::Version(Version {
                 major: reader.u32().ok()?,
@@ -536,6 +547,21 @@ impl<'a> Value<'a> {
             Type::Map => Self::Map(Map::read(bytes)?),
             Type::Unknown => Self::Unknown,
         })
+    }
+
+    /// A value whose bytes were read before, so that their content need not be looked at again.
+    pub(crate) fn read_again(kind: Type, bytes: &'a [u8]) -> Option<Self> {
+        match kind {
+            Type::Text => Some(Self::Text(Text(bytes))),
+            Type::Bytes => Some(Self::Bytes(bytes)),
+            Type::Mask => Some(Self::Mask(Mask(bytes))),
+            Type::Set => {
+                let (&code, bytes) = bytes.split_first()?;
+                Some(Self::Set(Set { member: Type::from_code(code)?, bytes }))
+            }
+            Type::Map => Some(Self::Map(Map(bytes))),
+            _ => Self::content(kind, bytes),
+        }
     }
 
     /// The type of the value.
@@ -561,7 +587,7 @@ impl<'a> Value<'a> {
         match self {
             Self::Bool(value) => out.u8(u8::from(value)),
             Self::Uint(value) => out.u64(value),
-            Self::Text(text) => out.bytes(text.0.as_bytes()),
+            Self::Text(text) => out.bytes(text.0),
             Self::Bytes(bytes) => out.bytes(bytes),
             Self::Version(version) => {
                 out.u32(version.major);
@@ -604,7 +630,7 @@ impl fmt::Display for Value<'_> {
         match self {
             Self::Bool(value) => write!(f, "{value}"),
             Self::Uint(value) => write!(f, "{value}"),
-            Self::Text(text) => f.write_str(text.0),
+            Self::Text(text) => f.write_str(text.as_str()),
             Self::Bytes(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
             Self::Version(version) => write!(f, "{version}"),
             Self::Range(low, high) => write!(f, "{low}..{high}"),
@@ -621,7 +647,7 @@ impl fmt::Display for Value<'_> {
             Self::Map(map) => {
                 f.write_str("{")?;
                 for (at, (key, value)) in map.pairs().enumerate() {
-                    write!(f, "{}{}={}", if at == 0 { "" } else { ", " }, key.0, value.0)?;
+                    write!(f, "{}{}={}", if at == 0 { "" } else { ", " }, key.as_str(), value.as_str())?;
                 }
                 f.write_str("}")
             }
@@ -675,7 +701,7 @@ impl OwnedValue {
     /// The value, borrowed.
     pub fn value(&self) -> Value<'_> {
         // The bytes were read when this was made, so they read again.
-        Value::read(self.kind, &self.bytes).unwrap_or(Value::Unknown)
+        Value::read_again(self.kind, &self.bytes).unwrap_or(Value::Unknown)
     }
 
     /// The type.
@@ -951,6 +977,12 @@ pub static STREAM: &[Definition] = &[
 pub trait Attributes {
     /// The value; `None` where there is no such attribute.
     fn value(&self, id: AttributeId) -> Option<Value<'_>>;
+
+    /// Where in the input the value stands: offset and bytes. `None` for what was not read from an input, or follows
+    /// from other attributes.
+    fn place(&self, _id: AttributeId) -> Option<(u64, u32)> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -86,14 +86,22 @@ pub struct Format {
     pub proves: Proves,
     /// Options that `--format NAME:OPTION=VALUE` takes.
     pub options: &'static [OptionSpec],
+    /// Its structures: what a decoded record of a name is written by.
+    pub layouts: &'static [&'static Layout],
     /// Reads the source profile from the first bytes and shows it, without allocating.
-    pub identify: fn(prefix: &[u8], eof: bool, show: &mut dyn FnMut(&dyn Attributes)) -> Identified,
+    pub identify: Identify,
     /// A reader at the start of a stream, under the standard `strict`. One that describes also emits
     /// [`Event::Record`]s.
     pub reader: fn(describe: bool) -> Box<dyn Reader>,
     /// The kernel driver, opened on the target in the state RESUMING; `None` where no driver is public.
-    pub driver: Option<fn(target: &Target) -> Result<Box<dyn Driver>, &'static str>>,
+    pub driver: Option<OpenDriver>,
 }
+
+/// Looks at the first bytes of a stream, `eof` when nothing follows them, and shows the source profile once it is there.
+pub type Identify = fn(prefix: &[u8], eof: bool, show: &mut dyn FnMut(&dyn Attributes)) -> Identified;
+
+/// Opens the model of a driver on a target, or says what the target must say for that.
+pub type OpenDriver = fn(target: &Target) -> Result<Box<dyn Driver>, &'static str>;
 
 /// Whose bytes a format holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,10 +187,11 @@ pub enum Identified {
 }
 
 /// A reader of a stream. The caller owns the buffer.
-pub trait Reader: Send {
+pub trait Reader: Send + Sync {
     /// Looks at the input, which begins where the bytes used so far end; `eof` when nothing follows it. The caller drops
-    /// the bytes used and calls again until [`Event::End`] or a finding that is no note. Any cut of the input gives the
-    /// same events.
+    /// the bytes used and calls again until [`Event::End`] or a finding that is no note; a reader that is called again says
+    /// that again. Any cut of the input gives the same events, and what is told of it rests on no byte but those that it
+    /// needed.
     fn step<'a>(&mut self, input: &'a [u8], eof: bool) -> Step<'a>;
 
     /// What is known of the source, from [`Event::Profile`] on.
@@ -209,7 +218,7 @@ impl<'a> Step<'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// Nothing can be said before the input holds so many bytes (or ends).
+    /// Nothing can be said before the input holds so many bytes, more than it does. Never given at its end.
     Need(usize),
     /// A structure, for a reader that describes. Its bytes are fewer than the layout's where the input ends in it.
     Record {
@@ -224,7 +233,7 @@ pub enum Event<'a> {
     },
     /// The source profile is known, or known anew.
     Profile,
-    /// Payload that has passed.
+    /// Payload that has passed: the last of the bytes used.
     Data {
         /// The device that it belongs to; 0 outside containers.
         device: DeviceKey,
@@ -445,7 +454,7 @@ impl Record {
 
 /// A model of a kernel driver, opened on a device in the state RESUMING.
 pub trait Driver {
-    /// One write() to the migration descriptor. After a refusal the model goes on as the driver does.
+    /// One `write()` to the migration descriptor. After a refusal the model goes on as the driver does.
     fn write(&mut self, bytes: &[u8]) -> Result<(), Errno>;
 
     /// The change out of RESUMING.
@@ -460,7 +469,7 @@ pub trait Driver {
 /// The step of loading at which a driver refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DriverStep {
-    /// A write() to the migration descriptor.
+    /// A `write()` to the migration descriptor.
     Write,
     /// The change of the device's state out of RESUMING.
     SetState,
@@ -518,7 +527,7 @@ impl Holds {
     }
 }
 
-/// What the kernel driver would do with a stream, given the write() calls that user space makes.
+/// What the kernel driver would do with a stream, given the `write()` calls that user space makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prediction {
     /// Every write is taken and the device leaves RESUMING.
@@ -529,7 +538,7 @@ pub enum Prediction {
         step: DriverStep,
         /// With which error.
         errno: Errno,
-        /// Which write() was refused first, from 0; for [`DriverStep::SetState`] the number of writes.
+        /// Which `write()` was refused first, from 0; for [`DriverStep::SetState`] the number of writes.
         write: u32,
         /// What the device holds if the refusal is ignored, the remaining writes are made and the state is changed.
         if_ignored: Holds,

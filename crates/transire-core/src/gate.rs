@@ -17,7 +17,7 @@ use crate::bytes::{index, widen};
 use crate::format::{Event, Format, Layout, Reader, Registry};
 use crate::judge::{judge, judge_seal};
 use crate::profile::Header;
-use crate::prologue::{Content, PROLOGUE_LEN};
+use crate::prologue::Content;
 use crate::recognise::{Recognised, recognise};
 use crate::rule::RuleTable;
 use crate::sealed::{OPAQUE, SealedReader};
@@ -44,11 +44,12 @@ pub enum Input {
 
 /// How a gate goes about it.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own, and every pair makes sense")]
 pub struct Options {
     /// What may come in.
     pub input: Input,
-    /// Whether the input ends where the stream does: bytes behind it make it corrupt. Only a sealed stream can do
-    /// without; carrying several on one connection is the caller's matter.
+    /// Whether the input ends where the stream does: bytes behind it make it corrupt. Only a sealed stream, or a native
+    /// one that marks its end, can do without; carrying several on one connection is the caller's matter.
     pub exact: bool,
     /// Whether a fixable stream is delivered: the caller has made the settings, or will before the device runs.
     pub admit_fixable: bool,
@@ -153,6 +154,8 @@ struct Inner {
     need: usize,
     /// Bytes of the native stream that are done with.
     offset: u64,
+    /// Whether the reader has come to the end of the native stream.
+    ended: bool,
 }
 
 impl Inner {
@@ -166,7 +169,7 @@ impl Inner {
         self.held.drain(..self.start.min(self.held.len()));
         self.start = 0;
         let take = self.need.saturating_sub(self.held.len()).min(bytes.len());
-        self.held.extend_from_slice(bytes.get(..take).unwrap_or(bytes));
+        keep(&mut self.held, bytes.get(..take).unwrap_or(bytes), self.need);
         take
     }
 }
@@ -216,6 +219,15 @@ enum Plan {
     Finished,
 }
 
+/// What a native reader told, its bytes named by their place.
+enum Told {
+    Need(usize),
+    Profile,
+    Finding(Reason),
+    Plan(Plan),
+    End,
+}
+
 /// Bytes of the input that a move is done with, and what it tells, if anything.
 type Move = (usize, Option<Plan>);
 
@@ -257,21 +269,29 @@ impl Gate {
             self.used = self.used.saturating_add(widen(used));
             self.examined = self.examined.max(self.used);
             let Some(plan) = plan else { continue };
-            let held = self.inner.as_ref().map_or(&[][..], |inner| inner.held.as_slice());
-            let bytes = |place| match place {
-                Place::Input(range) => rest.get::<Range<usize>>(range).unwrap_or(&[]),
-                Place::Held(range) => held.get(range).unwrap_or(&[]),
-            };
             let event = match plan {
-                Plan::Need(bytes) => Output::Need(bytes),
+                Plan::Need(bytes) if !eof => Output::Need(bytes),
+                Plan::Need(_) => {
+                    // A reader that waits at the end has not read to it.
+                    let end = self.used.saturating_add(widen(rest.len().saturating_sub(used)));
+                    self.found(Reason::at(reasons::STREAM_TRUNCATED, end), 0);
+                    Output::Finished
+                }
                 Plan::Verdict => Output::Verdict,
-                Plan::Deliver(place) => Output::Deliver(bytes(place)),
+                Plan::Deliver(place) => Output::Deliver(self.bytes_at(place, rest)),
                 Plan::Record { layout, number, offset, inside, place } => {
-                    Output::Record { layout, number, offset, inside, bytes: bytes(place) }
+                    Output::Record { layout, number, offset, inside, bytes: self.bytes_at(place, rest) }
                 }
                 Plan::Finished => Output::Finished,
             };
             return Step { used: done, event };
+        }
+    }
+
+    fn bytes_at<'a>(&'a self, place: Place, input: &'a [u8]) -> &'a [u8] {
+        match place {
+            Place::Input(range) => input.get(range).unwrap_or(&[]),
+            Place::Held(range) => self.inner.as_ref().and_then(|inner| inner.held.get(range)).unwrap_or(&[]),
         }
     }
 
@@ -280,9 +300,10 @@ impl Gate {
         &self.verdict
     }
 
-    /// Whether the stream was read to its end, and nothing speaks against loading it.
+    /// Whether a stream was read to its end, and nothing speaks against loading it. A profile is none: it never is.
     pub fn is_complete(&self) -> bool {
-        self.stage == Stage::Complete && self.admits()
+        let is_profile = self.outer == Outer::Sealed && self.sealed.content() == Content::Profile;
+        self.stage == Stage::Complete && !is_profile && self.admits()
     }
 
     /// Whether the gate is done with the input.
@@ -317,6 +338,11 @@ impl Gate {
             (None, Outer::Sealed) => self.sealed.payload_format(),
             (None, _) => None,
         }
+    }
+
+    /// What the source said when it gave up: the text of an abort frame.
+    pub fn abort_text(&self) -> Option<&str> {
+        self.sealed.abort_text()
     }
 
     /// What came in, as far as it is known: `sealed`, `profile`, or the name of a native format.
@@ -391,13 +417,18 @@ impl Gate {
     fn advance(&mut self, input: &[u8], eof: bool) -> Move {
         match (self.stage, self.frame, self.outer) {
             (Stage::Complete | Stage::Stopped, ..) => (0, Some(Plan::Finished)),
-            (Stage::Trailing, ..) if !input.is_empty() => self.found(Reason::at(reasons::STREAM_TRAILING, self.used), 0),
+            (Stage::Trailing, ..) if !input.is_empty() => {
+                self.found(Reason::at(reasons::STREAM_TRAILING, self.used), 0)
+            }
             (Stage::Trailing, ..) if !eof => (0, Some(Plan::Need(1))),
             (Stage::Trailing, ..) => {
                 self.stage = Stage::Flushing;
                 (0, None)
             }
-            (Stage::Flushing, ..) if self.inner.is_some() => self.read_native(Feed::Held(true), input, eof),
+            (Stage::Flushing, ..) if self.inner.as_ref().is_some_and(|inner| !inner.ended) => {
+                self.read_native(Feed::Held(true), input, eof)
+            }
+            (Stage::Flushing, ..) if self.inner.as_ref().is_some_and(|inner| inner.waiting() > 0) => self.trail(),
             (Stage::Flushing, ..) => {
                 self.stage = Stage::Complete;
                 (0, Some(Plan::Finished))
@@ -450,7 +481,7 @@ impl Gate {
             Some(at) => self.spare.swap_remove(at).1,
             None => (format.reader)(self.options.describe),
         };
-        Inner { format, reader, held: core::mem::take(&mut self.store), start: 0, need: 0, offset: 0 }
+        Inner { format, reader, held: core::mem::take(&mut self.store), start: 0, need: 0, offset: 0, ended: false }
     }
 
     fn read_sealed(&mut self, input: &[u8], eof: bool) -> Move {
@@ -500,12 +531,18 @@ impl Gate {
 
     /// Hands the payload of a frame to the reader of its format, or out of the gate.
     fn read_frame(&mut self, frame: FrameInProgress, input: &[u8]) -> Move {
-        let rest = input.get(frame.at..frame.end).unwrap_or(&[]);
+        let Some(rest) = input.get(frame.at..frame.end) else {
+            // The caller has taken back bytes that are not done with.
+            return (0, Some(Plan::Need(frame.end)));
+        };
         let Some(inner) = &mut self.inner else {
             self.frame = None;
             let place = Place::Input(frame.at..frame.end);
             return (frame.end, self.admits().then_some(Plan::Deliver(place)));
         };
+        if inner.ended && (inner.waiting() > 0 || !rest.is_empty()) {
+            return self.trail();
+        }
         if inner.waiting() > 0 && inner.waiting() >= inner.need {
             return self.read_native(Feed::Held(false), input, false);
         }
@@ -519,6 +556,12 @@ impl Gate {
         let taken = inner.hold(rest);
         self.frame = Some(FrameInProgress { at: frame.at + taken, ..frame });
         (0, None)
+    }
+
+    /// Payload follows the end of the native stream in the envelope.
+    fn trail(&mut self) -> Move {
+        let end = self.inner.as_ref().map_or(0, |inner| inner.offset);
+        self.found(Reason::at(reasons::STREAM_TRAILING, end).in_payload(), 0)
     }
 
     /// One step of the native reader.
@@ -537,36 +580,30 @@ impl Gate {
         };
         let step = inner.reader.step(bytes, eof);
         let used = step.used;
-        let mut finding = None;
-        let mut ended = false;
-        let mut profile = false;
-        let mut plan = None;
-        match step.event {
-            Event::Need(need) => {
-                inner.need = need;
-                plan = matches!(feed, Feed::Input).then_some(Plan::Need(need));
-                if let Feed::Frame(frame) = feed {
-                    // What the reader could not use yet is held until the next frame brings the rest.
-                    let taken = inner.hold(input.get(frame.at..frame.end).unwrap_or(&[]));
-                    self.frame = Some(FrameInProgress { at: frame.at + taken, ..frame });
-                    return (0, None);
-                }
+        let left = bytes.len().saturating_sub(used);
+        let told = match step.event {
+            // More than there is, whatever the reader says: the caller would go round in circles.
+            Event::Need(need) => Told::Need(need.max(left.saturating_add(1))),
+            Event::Profile => Told::Profile,
+            Event::Finding(reason) => Told::Finding(if inside { reason.in_payload() } else { reason }),
+            Event::Data { bytes, .. } => {
+                Told::Plan(Plan::Deliver(place(used.saturating_sub(bytes.len()), bytes.len())))
             }
-            Event::Profile => profile = true,
-            Event::Finding(reason) => finding = Some(reason),
-            Event::Data { bytes, .. } => plan = Some(Plan::Deliver(place(used.saturating_sub(bytes.len()), bytes.len()))),
             Event::Record { layout, number, offset, bytes } => {
                 let start = usize::try_from(offset.saturating_sub(inner.offset)).unwrap_or(usize::MAX);
                 let place = place(start, bytes.len());
-                plan = Some(Plan::Record { layout, number, offset, inside, place });
+                Told::Plan(Plan::Record { layout, number, offset, inside, place })
             }
-            Event::End => ended = true,
-        }
+            Event::End => Told::End,
+        };
         inner.offset = inner.offset.saturating_add(widen(used));
+        inner.need = if let Told::Need(need) = told { need } else { 0 };
+        inner.ended = matches!(told, Told::End);
+        let end = inner.offset.saturating_add(widen(left));
         let consumed = match feed {
             Feed::Input => used,
             Feed::Frame(frame) => {
-                self.frame = Some(FrameInProgress { at: frame.at + used, ..frame });
+                self.frame = Some(FrameInProgress { at: frame.at.saturating_add(used), ..frame });
                 0
             }
             Feed::Held(_) => {
@@ -574,22 +611,24 @@ impl Gate {
                 0
             }
         };
-        if used > 0 {
-            inner.need = 0;
-        }
-        if profile {
-            return (consumed, self.judge_native());
-        }
-        if let Some(reason) = finding {
-            return self.found(if inside { reason.in_payload() } else { reason }, consumed);
-        }
-        if ended {
-            self.stage = Stage::Complete;
-            return (consumed, Some(Plan::Finished));
-        }
-        match plan {
-            Some(Plan::Deliver(_)) if !self.admits() => (consumed, None),
-            plan => (consumed, plan),
+        match (told, feed) {
+            (Told::Need(need), Feed::Input) => (consumed, Some(Plan::Need(need))),
+            // The envelope has ended; a reader that waits all the same has not read to its own end.
+            (Told::Need(_), Feed::Held(true)) => {
+                self.found(Reason::at(reasons::STREAM_TRUNCATED, end).in_payload(), consumed)
+            }
+            // What the reader cannot use yet is held until the next frame brings the rest.
+            (Told::Need(_), _) => (consumed, None),
+            (Told::Profile, _) => (consumed, self.judge_native()),
+            (Told::Finding(reason), _) => self.found(reason, consumed),
+            (Told::Plan(Plan::Deliver(_)), _) if !self.admits() => (consumed, None),
+            (Told::Plan(plan), _) => (consumed, Some(plan)),
+            (Told::End, _) => {
+                if !inside {
+                    self.stage = if self.options.exact { Stage::Trailing } else { Stage::Flushing };
+                }
+                (consumed, None)
+            }
         }
     }
 
@@ -614,8 +653,11 @@ impl Gate {
                 let mut again = Verdict::new();
                 judge(native, target, self.options.now, &mut again);
                 for reason in again.reasons() {
-                    if !self.verdict.reasons().contains(reason) {
-                        self.verdict.push(*reason);
+                    let same = |said: &Reason| {
+                        said.id == reason.id && said.attribute == reason.attribute && said.rule == reason.rule
+                    };
+                    if !self.verdict.reasons().iter().any(same) {
+                        self.verdict.push(if inside { reason.in_payload() } else { *reason });
                     }
                 }
             }
@@ -644,8 +686,8 @@ pub(crate) fn contradicts(header: &Header<'_>, native: &dyn Attributes, registry
         _ => Datum::None,
     };
     let mut reason = Reason::new(reasons::CONTRADICTS_PAYLOAD).about(definition.id);
-    if let Some(position) = header.position(definition.id) {
-        reason = reason.spanning(widen(PROLOGUE_LEN + position), 0);
+    if let Some((offset, length)) = header.place(definition.id) {
+        reason = reason.spanning(offset, length);
     }
     Some(reason.because(number(theirs), number(ours)))
 }
@@ -664,6 +706,17 @@ impl Attributes for Source<'_> {
             None => self.native.and_then(|native| native.value(id)),
         }
     }
+}
+
+/// Appends bytes of a structure that needs `need` in all. Room is made as bytes come, not as lengths say, and never for
+/// more than the structure.
+fn keep(buffer: &mut Vec<u8>, bytes: &[u8], need: usize) {
+    let there = buffer.len().saturating_add(bytes.len());
+    if there > buffer.capacity() {
+        let room = there.max(buffer.capacity().saturating_mul(2).min(need));
+        buffer.reserve_exact(room.saturating_sub(buffer.len()));
+    }
+    buffer.extend_from_slice(bytes);
 }
 
 /// Room made beforehand for input that must be seen again: that of a usual header.
@@ -693,7 +746,8 @@ impl PushGate {
     }
 
     /// Pushes bytes through; `eof` when nothing follows them. What comes out goes to `sink`, which returns whether to go
-    /// on. Returns how many bytes of the input were taken: all of them, unless the gate finished before.
+    /// on. Returns how many bytes of the input were taken: all of them, unless the gate finished or the sink said no. The
+    /// caller pushes what was not taken again.
     pub fn push(&mut self, input: &[u8], eof: bool, sink: &mut dyn FnMut(Output<'_>) -> bool) -> usize {
         let mut rest = input;
         while !self.gate.is_finished() {
@@ -701,7 +755,7 @@ impl PushGate {
             if !direct {
                 let take = self.need.saturating_sub(self.pending.len()).min(rest.len());
                 let (taken, left) = rest.split_at_checked(take).unwrap_or((rest, &[]));
-                self.pending.extend_from_slice(taken);
+                keep(&mut self.pending, taken, self.need);
                 rest = left;
                 if self.pending.len() < self.need && !eof {
                     break;
@@ -726,7 +780,7 @@ impl PushGate {
             if direct {
                 rest = rest.get(used..).unwrap_or(&[]);
                 if starved && !self.gate.is_finished() {
-                    self.pending.extend_from_slice(rest);
+                    keep(&mut self.pending, rest, self.need);
                     rest = &[];
                     break;
                 }

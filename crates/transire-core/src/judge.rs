@@ -13,12 +13,12 @@ use crate::verdict::{Datum, Reason, ReasonId, Verdict, reasons};
 pub fn judge(source: &dyn Attributes, target: &Target, now: Option<u64>, verdict: &mut Verdict) {
     let same_vendor = matches!(source.value(VENDOR), Some(Value::Text(name)) if name.as_str() == target.vendor());
     if !same_vendor {
-        verdict.push(Reason::new(reasons::VENDOR_NOT_EQUAL).about(VENDOR));
+        verdict.push(placed(Reason::new(reasons::VENDOR_NOT_EQUAL).about(VENDOR), source, VENDOR));
         return;
     }
     let rules = target.rules();
     if let Some((_, second)) = (rules.contradiction)(source) {
-        verdict.push(Reason::new(reasons::CONTRADICTS_ITSELF).about(second));
+        verdict.push(placed(Reason::new(reasons::CONTRADICTS_ITSELF).about(second), source, second));
     }
     let source = &Complete { stated: source, derive: rules.derive };
     let case = Case { source, target, now };
@@ -29,10 +29,18 @@ pub fn judge(source: &dyn Attributes, target: &Target, now: Option<u64>, verdict
         case.ask(rule, verdict);
     }
     for accept in &target.accepts {
-        let has_rule = rules.rules.iter().any(|rule| rule.target.number() == accept.attribute.number());
+        let has_rule = rules.rules.iter().any(|rule| accept.is_of(rule));
         if !has_rule && accept.replaces(None, target) {
             case.compare(&Terms::of_target(accept), verdict);
         }
+    }
+}
+
+/// The reason, with the place in the input where the source's value stands, if it was read from one.
+fn placed(reason: Reason, source: &dyn Attributes, attribute: AttributeId) -> Reason {
+    match source.place(attribute) {
+        Some((offset, length)) => reason.spanning(offset, length),
+        None => reason,
     }
 }
 
@@ -74,6 +82,10 @@ struct Complete<'a> {
 impl Attributes for Complete<'_> {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
         self.stated.value(id).or_else(|| (self.derive)(self.stated, id))
+    }
+
+    fn place(&self, id: AttributeId) -> Option<(u64, u32)> {
+        self.stated.place(id)
     }
 }
 
@@ -156,7 +168,7 @@ enum Lack {
 impl Case<'_> {
     /// Says that the target has a rule of its own, and whether it is in force.
     fn list(&self, accept: &Accept, verdict: &mut Verdict) {
-        let rows = || self.target.rules().rules.iter().filter(|rule| rule.target.number() == accept.attribute.number());
+        let rows = || self.target.rules().rules.iter().filter(|rule| accept.is_of(rule));
         for (in_force, id) in [(true, reasons::ACCEPTED_BY_TARGET), (false, reasons::ACCEPT_OUT_OF_SCOPE)] {
             let rule = rows().find(|rule| accept.replaces(Some(rule), self.target) == in_force);
             let alone = rows().next().is_none() && accept.replaces(None, self.target) == in_force;
@@ -167,7 +179,8 @@ impl Case<'_> {
     }
 
     fn ask(&self, rule: &'static Rule, verdict: &mut Verdict) {
-        let accept = self.target.accept(rule.target).filter(|accept| accept.replaces(Some(rule), self.target));
+        let accept =
+            self.target.accept_of(Some(rule), rule.target).filter(|accept| accept.replaces(Some(rule), self.target));
         let terms = Terms::of_vendor(rule, accept);
         if matches!(terms.compare, Compare::Ignore) {
             return;
@@ -213,18 +226,19 @@ impl Case<'_> {
                 .find(|comparison| !matches!(comparison, Comparison::Mismatch(_)))
                 .unwrap_or(Comparison::Mismatch(reasons::NOT_ONE_OF)),
         };
+        let here = |reason| placed(reason, self.source, terms.source);
         match comparison {
             Comparison::Match => {}
-            Comparison::MatchWithNote(id) => verdict.push(terms.reason(id, terms.source)),
+            Comparison::MatchWithNote(id) => verdict.push(here(terms.reason(id, terms.source))),
             Comparison::Mismatch(id) => {
                 if let Some(setting) = self.setting(terms, source, target) {
-                    verdict.push(setting);
+                    verdict.push(here(setting));
                 } else if id == reasons::NOT_REPORTED_YET && matches!(terms.compare, Compare::SameCapacity(_)) {
-                    verdict.push(terms.reason(id, AGGREGATION));
+                    verdict.push(here(terms.reason(id, AGGREGATION)));
                 } else if terms.mismatch == Mismatch::Administrator {
                     self.ask_administrator(terms, verdict);
                 } else {
-                    verdict.push(terms.reason(id, terms.source));
+                    verdict.push(here(terms.reason(id, terms.source)));
                 }
             }
         }

@@ -179,7 +179,8 @@ impl<'a> Header<'a> {
     /// The value of a known attribute.
     pub fn get(&self, id: AttributeId) -> Option<Value<'a>> {
         let mut reader = Reader::new(self.bytes.get(self.position(id)?..)?);
-        Attribute::read(&mut reader).ok()?.value()
+        let attribute = Attribute::read(&mut reader).ok()?;
+        Value::read_again(Type::from_code(attribute.type_code)?, attribute.bytes)
     }
 
     /// A profile of this header's device: everything but what describes the stream.
@@ -195,6 +196,13 @@ impl<'a> Header<'a> {
 impl Attributes for Header<'_> {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
         self.get(id)
+    }
+
+    fn place(&self, id: AttributeId) -> Option<(u64, u32)> {
+        let position = self.position(id)?;
+        let attribute = Attribute::read(&mut Reader::new(self.bytes.get(position..)?)).ok()?;
+        let offset = widen(PROLOGUE_LEN + position + ATTRIBUTE_HEAD);
+        Some((offset, u32::try_from(attribute.bytes.len()).ok()?))
     }
 }
 
@@ -319,6 +327,10 @@ impl OwnedHeader {
 impl Attributes for OwnedHeader {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
         self.header()?.get(id)
+    }
+
+    fn place(&self, id: AttributeId) -> Option<(u64, u32)> {
+        self.header()?.place(id)
     }
 }
 
@@ -539,6 +551,8 @@ mod tests {
 
     #[test]
     fn checks_in_order_with_their_offsets() {
+        use reasons as r;
+        type Case = (&'static str, Vec<u8>, Result<(), (ReasonId, u64)>);
         let toy = attribute(0x8001, 3, b"toy");
         let with = |more: &[&[u8]]| [&toy, more.concat().as_slice()].concat();
         let mut zero_byte = attribute(0x0003, 3, b"x");
@@ -546,8 +560,7 @@ mod tests {
         let mut overrun = attribute(0x0003, 3, b"x");
         overrun[4] = 2;
         let end = 32 + 11;
-        use reasons as r;
-        let cases: Vec<(&str, Vec<u8>, Result<(), (ReasonId, u64)>)> = vec![
+        let cases: Vec<Case> = vec![
             ("the least", toy.clone(), Ok(())),
             ("head cut", toy[..7].to_vec(), Err((r::ATTRIBUTE_OVERRUN, 32))),
             ("value cut", toy[..10].to_vec(), Err((r::ATTRIBUTE_OVERRUN, 36))),

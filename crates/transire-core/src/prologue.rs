@@ -138,6 +138,7 @@ fn wire<T: Into<u64>>(id: crate::verdict::ReasonId, offset: u64, length: u32, fo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
 
     #[test]
     fn written_and_read() {
@@ -145,8 +146,8 @@ mod tests {
         let bytes = prologue.write();
         assert_eq!(Prologue::read(&bytes), Ok(prologue));
         assert!(Prologue::of(Content::Profile, b"").is_none());
-        assert!(Prologue::of(Content::Profile, &[0; 65_536]).is_some());
-        assert!(Prologue::of(Content::Profile, &[0; 65_537]).is_none());
+        assert!(Prologue::of(Content::Profile, &vec![0; 65_536]).is_some());
+        assert!(Prologue::of(Content::Profile, &vec![0; 65_537]).is_none());
     }
 
     #[test]

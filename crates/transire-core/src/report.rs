@@ -87,9 +87,9 @@ pub fn report(reason: &Reason, source: Option<&dyn Attributes>, target: Option<&
         (Some(assertion), _) => Some(format!("{}: {}", assertion.by, assertion.reason)),
         (None, Some(accept)) => Some(accept.source.clone()),
         // Named although it is not in force: which one has to be mended.
-        (None, None) if reason.id == reasons::ACCEPT_OUT_OF_SCOPE => {
-            target.and_then(|target| target.accept(reason.attribute)).map(|accept| accept.source.clone())
-        }
+        (None, None) if reason.id == reasons::ACCEPT_OUT_OF_SCOPE => target
+            .and_then(|target| target.accept_of(reason.rule, reason.attribute))
+            .map(|accept| accept.source.clone()),
         (None, None) => None,
     };
     let replaced = accept.is_some() && reason.id != reasons::ACCEPTED_BY_TARGET;
@@ -138,11 +138,9 @@ fn sentence(report: &Report, meaning: &str, terms: Option<&Terms<'_>>) -> Result
     if let Some(ground) = &report.ground {
         write!(text, "; source: {ground}")?;
     }
-    if let Some(origin) = report.origin {
-        write!(text, "; rule: {}, {}", origin.kind.name(), origin.citation)?;
-    }
     if let Some(offset) = report.offset {
-        write!(text, "; at offset {offset}")?;
+        let of_payload = if report.in_payload { " of the payload" } else { "" };
+        write!(text, "; at offset {offset}{of_payload}")?;
     }
     Ok(text)
 }
@@ -173,7 +171,7 @@ impl<'a> Terms<'a> {
         let of_source = rule.map_or(reason.attribute, |rule| rule.source);
         let of_target = rule.map_or(reason.attribute, |rule| rule.target);
         let accept = target.and_then(|target| {
-            let accept = target.accept(of_target).filter(|accept| accept.replaces(rule, target))?;
+            let accept = target.accept_of(rule, of_target).filter(|accept| accept.replaces(rule, target))?;
             (reason.id != reasons::ACCEPT_OUT_OF_SCOPE && reason.rule.is_some() == rule.is_some()).then_some(accept)
         });
         let stated = source.and_then(|side| derived(side, target, of_source));

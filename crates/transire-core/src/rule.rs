@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 
 use crate::attribute::{AttributeId, Attributes, Dictionary, Value};
-use crate::verdict::ReasonId;
+use crate::verdict::{ReasonId, reasons};
 
 /// One row of a vendor's rule table.
 #[derive(Debug)]
@@ -67,7 +67,38 @@ pub enum Compare {
     Ignore,
 }
 
+/// The kinds of reasons that say how a comparison failed.
+pub const MISMATCHES: [ReasonId; 10] = [
+    reasons::NOT_EQUAL,
+    reasons::NOT_ONE_OF,
+    reasons::NOT_IN_RANGE,
+    reasons::NOT_SUBSET,
+    reasons::NOT_AT_LEAST,
+    reasons::VERSION,
+    reasons::BRANCH,
+    reasons::NOT_IS,
+    reasons::EXCLUDED_PAIR,
+    reasons::NOT_SAME_CAPACITY,
+];
+
 impl Compare {
+    /// The kind of reason that a failed comparison gives; `None` where it can give several, or never fails.
+    pub const fn mismatch(&self) -> Option<ReasonId> {
+        match self {
+            Self::Equal => Some(reasons::NOT_EQUAL),
+            Self::OneOf => Some(reasons::NOT_ONE_OF),
+            Self::InRange => Some(reasons::NOT_IN_RANGE),
+            Self::Subset => Some(reasons::NOT_SUBSET),
+            Self::AtLeast => Some(reasons::NOT_AT_LEAST),
+            Self::Version => Some(reasons::VERSION),
+            Self::Branch { .. } => Some(reasons::BRANCH),
+            Self::Is(_) => Some(reasons::NOT_IS),
+            Self::NotPair(_) => Some(reasons::EXCLUDED_PAIR),
+            Self::SameCapacity(_) => Some(reasons::NOT_SAME_CAPACITY),
+            Self::Own(_) | Self::Ignore => None,
+        }
+    }
+
     /// The comparison in words, for people.
     pub fn words(&self) -> String {
         match self {

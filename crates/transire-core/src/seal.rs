@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::bytes::index;
 use crate::format::{Phase, Registry};
-use crate::gate::{Gate, Input, Options, PushGate, contradicts};
+use crate::gate::{Gate, Input, Options, Output, PushGate, contradicts};
 use crate::profile::Profile;
 use crate::sealed::{FRAME_HEAD, FRAME_MAX, OPAQUE, SealError, SealOptions, SealedWriter};
 use crate::verdict::{Reason, Verdict, reasons};
@@ -54,7 +54,6 @@ pub struct Sealing {
     writer: SealedWriter,
     /// The native reader over the payload; `None` for an opaque one.
     checker: Option<PushGate>,
-    compared: bool,
     verdict: Verdict,
     phase: Phase,
     outgoing: Vec<u8>,
@@ -89,7 +88,6 @@ impl Sealing {
             profile,
             writer,
             checker,
-            compared: false,
             verdict: Verdict::new(),
             phase: Phase::Unspecified,
             outgoing,
@@ -97,7 +95,8 @@ impl Sealing {
         })
     }
 
-    /// The phase of the bytes that follow; what came before is flushed first.
+    /// The phase of the frames that follow. Bytes of the phase before that have not gone out are flushed first, by the
+    /// caller: they would go out under the new one.
     pub fn set_phase(&mut self, phase: Phase) {
         self.phase = phase;
     }
@@ -171,13 +170,14 @@ impl Sealing {
 
     fn check(&mut self, payload: &[u8], last: bool) {
         let Some(checker) = &mut self.checker else { return };
-        checker.push(payload, last, &mut |_| true);
+        let mut stated = false;
+        checker.push(payload, last, &mut |output| {
+            stated |= matches!(output, Output::Verdict);
+            true
+        });
         let gate = checker.gate();
-        if gate.is_judged() && !self.compared {
-            self.compared = true;
-            if let Some(reason) = contradicts(&self.profile.header(), &gate.source(), self.registry) {
-                self.verdict.push(Reason { span: None, ..reason });
-            }
+        if stated && let Some(reason) = contradicts(&self.profile.header(), &gate.source(), self.registry) {
+            self.verdict.push(Reason { span: None, ..reason });
         }
         for reason in gate.verdict().reasons() {
             if !self.verdict.reasons().contains(reason) {

@@ -80,6 +80,11 @@ impl Accept {
         version >= least && most.is_none_or(|most| version <= most)
     }
 
+    /// Whether the override speaks of this rule: by the name of either attribute that the rule compares.
+    pub fn is_of(&self, rule: &Rule) -> bool {
+        [rule.source, rule.target].iter().any(|id| id.number() == self.attribute.number())
+    }
+
     /// Whether the override is in force on the target: in place of this rule, or, without one, as a rule of its own. A
     /// scope that it names binds it always; a rule that the driver itself checks cannot be replaced without one.
     pub fn replaces(&self, rule: Option<&Rule>, target: &dyn Attributes) -> bool {
@@ -182,9 +187,12 @@ impl Target {
         })
     }
 
-    /// The override of the rule of this attribute.
-    pub fn accept(&self, attribute: AttributeId) -> Option<&Accept> {
-        self.accepts.iter().find(|accept| accept.attribute.number() == attribute.number())
+    /// The override of this rule, or, without one, of this attribute.
+    pub fn accept_of(&self, rule: Option<&Rule>, attribute: AttributeId) -> Option<&Accept> {
+        self.accepts.iter().find(|accept| match rule {
+            Some(rule) => accept.is_of(rule),
+            None => accept.attribute.number() == attribute.number(),
+        })
     }
 
     /// How the attribute can be set to the value, where it can and the attribute can have that value at all.

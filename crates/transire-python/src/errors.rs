@@ -20,8 +20,10 @@ import_exception!(transire.errors, Unrecognized);
 /// Why a loop over a source ended before the gate did.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// Reading or writing failed.
+    /// Reading the source failed.
     Io(io::Error),
+    /// Writing to the sink failed.
+    Sink(io::Error),
     /// Python raised, in a callback or for a signal.
     Python(PyErr),
     /// The source sent nothing for longer than the deadline.
@@ -53,6 +55,7 @@ impl Stop {
     pub(crate) fn into_py(self, path: Option<&Path>) -> PyErr {
         match self {
             Self::Io(error) => os_error(&error, path),
+            Self::Sink(error) => os_error(&error, None),
             Self::Python(error) => error,
             Self::SourceStalled => PyTimeoutError::new_err("the source sent nothing for longer than the deadline"),
             Self::SinkStalled => PyTimeoutError::new_err("the sink took nothing for longer than the deadline"),
@@ -62,12 +65,18 @@ impl Stop {
 
 /// The `OSError` that Python itself would raise: of the subclass that fits, with the file's name.
 pub(crate) fn os_error(error: &io::Error, path: Option<&Path>) -> PyErr {
-    let Some(number) = error.raw_os_error() else { return PyOSError::new_err(error.to_string()) };
+    let Some(number) = error.raw_os_error() else {
+        return match error.kind() {
+            // A path with a NUL: what Python's own open() raises.
+            io::ErrorKind::InvalidInput => usage(error.to_string()),
+            _ => PyOSError::new_err(error.to_string()),
+        };
+    };
     // "No such file or directory (os error 2)": Python writes the number itself.
     let text = error.to_string();
     let words = text.split(" (os error").next().unwrap_or_default().to_owned();
     match path {
-        Some(path) => PyOSError::new_err((number, words, path.to_string_lossy().into_owned())),
+        Some(path) => PyOSError::new_err((number, words, path.as_os_str().to_owned())),
         None => PyOSError::new_err((number, words)),
     }
 }

@@ -288,7 +288,7 @@ fn structures(
         }
     };
     let source = Source::open(source, None)?;
-    through(py, &mut gate, source, &mut Sink::None, &mut tell, &mut Progress::new(progress))?;
+    through(py, &mut gate, source, &mut Sink::None, (&mut tell, &mut |_| Ok(())), &mut Progress::new(progress))?;
     Ok((seen, dropped, gate))
 }
 
@@ -380,9 +380,12 @@ pub(crate) fn decode_records<'py>(
     format: Option<&str>,
 ) -> PyResult<Decoded<'py>> {
     let (seen, _, gate) = structures(py, source, format, usize::MAX, usize::MAX, None)?;
-    if !gate.is_complete() {
+    // A profile is no stream and so never complete: for it, that nothing was found is enough.
+    if !gate.is_complete() && (gate.format() != Some("profile") || gate.verdict().is_settled_against()) {
         let verdict = Bound::new(py, Verdict::of_gate(&gate, None))?;
-        return Err(Verdict::exception(&verdict).unwrap_or_else(|| TransireError::new_err("the stream is not complete")));
+        return Err(
+            Verdict::exception(&verdict).unwrap_or_else(|| TransireError::new_err("the stream is not complete"))
+        );
     }
     let mut records = Vec::new();
     for seen in seen.into_iter().filter(|seen| !seen.inside && seen.whole) {
@@ -427,8 +430,14 @@ pub(crate) fn encode_records<'py>(
             let wrong = |_| TransireError::new_err(format!("{path}: a value is bytes or a number from 0 to 2^64 - 1"));
             Ok::<_, PyErr>(FieldValue::Number(number.map_err(wrong)?))
         };
-        let values = layout.fields.iter().map(value).collect::<PyResult<Vec<_>>>()?;
-        let record = Record { layout, number: None, offset: 0, values };
+        let fields = layout.fields.iter().map(value).collect::<PyResult<Vec<_>>>()?;
+        for key in values.keys() {
+            let key: String = key.extract()?;
+            if layout.field(&key).is_none() {
+                return Err(TransireError::new_err(format!("{name}.{key}: there is no such field")));
+            }
+        }
+        let record = Record { layout, number: None, offset: 0, values: fields };
         let failed = |error: transire_core::format::EncodeError| {
             TransireError::new_err(format!("{}: {}", error.field, error.problem))
         };

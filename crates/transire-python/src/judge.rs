@@ -35,18 +35,34 @@ fn first(
 ) -> Result<First, usize> {
     let mut verdict = transire_core::verdict::Verdict::new();
     let mut source = None;
-    let mut show = |shown: &dyn transire_core::attribute::Attributes| source = collect(shown);
+    let mut envelope = "profile";
+    let mut show = |shown: &dyn transire_core::attribute::Attributes| {
+        source = collect(shown);
+        if shown.value(transire_core::attribute::STREAM_ID).is_some() {
+            envelope = "sealed";
+        }
+    };
     let target_of = target.map(|target| &**target);
     let early = judge_first(VENDORS, target_of, forced, (bytes, eof), now(), &mut verdict, &mut show);
     let (examined, format) = match early {
         Early::Need(need) => return Err(usize::try_from(need).unwrap_or(usize::MAX)),
-        Early::Judged { format, within } => (u64::from(within), format.map(|format| format.name)),
+        Early::Judged { format, within } => (u64::from(within), Some(format.map_or(envelope, |format| format.name))),
         Early::Refused => (verdict.reasons().iter().filter_map(Reason::offset).max().unwrap_or(0), None),
     };
     let nothing = |reason: &Reason| reason.id == reasons::MAGIC_UNRECOGNIZED || reason.id == reasons::MAGIC_TRUNCATED;
     let recognised = !verdict.reasons().iter().any(nothing);
     let target = target.cloned();
-    let parts = Parts { verdict, source, target, complete: false, examined, format, payload_format: None, prediction: None };
+    let parts = Parts {
+        verdict,
+        source,
+        target,
+        complete: false,
+        examined,
+        format,
+        payload_format: None,
+        prediction: None,
+        abort_text: None,
+    };
     Ok(First { parts, recognised })
 }
 
@@ -86,12 +102,8 @@ fn read_first(
 }
 
 /// A source that is no stream may be a profile in text. What is not even text stays unrecognised.
-fn of_text(
-    bytes: &[u8],
-    target: Option<&Arc<transire_core::target::Target>>,
-    otherwise: Parts,
-) -> PyResult<Parts> {
-    let text = std::str::from_utf8(bytes).is_ok_and(|text| !text.trim().is_empty());
+fn of_text(bytes: &[u8], target: Option<&Arc<transire_core::target::Target>>, otherwise: Parts) -> PyResult<Parts> {
+    let text = std::str::from_utf8(bytes).is_ok_and(|text| !text.trim().is_empty() && !text.contains('\0'));
     if !text {
         return Ok(otherwise);
     }
@@ -117,6 +129,7 @@ fn of_profile(
         format: Some("profile"),
         payload_format: None,
         prediction: None,
+        abort_text: None,
     }
 }
 
@@ -188,7 +201,14 @@ pub(crate) fn verify(
             let options = Options { input, read_on: true, now: now(), ..Options::default() };
             let mut gate = Gate::new(VENDORS, target.clone(), options);
             let source = Source::open(source, None)?;
-            through(py, &mut gate, source, &mut Sink::None, &mut |_| {}, &mut Progress::new(progress))?;
+            through(
+                py,
+                &mut gate,
+                source,
+                &mut Sink::None,
+                (&mut |_| {}, &mut |_| Ok(())),
+                &mut Progress::new(progress),
+            )?;
             Ok(Verdict::of_gate(&gate, target.as_ref()))
         }
         ("driver", Some(target)) => {
@@ -320,6 +340,7 @@ fn driver_verdict(
         format: Some(format.name),
         payload_format: Some(format.name.to_owned()),
         prediction: Some(Prediction(prediction)),
+        abort_text: None,
     };
     Ok(parts.into())
 }

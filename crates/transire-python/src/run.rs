@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use transire_core::format::Phase;
 use transire_core::gate::{Gate, Output};
 use transire_core::seal::{Flow, SealEvent, Sealing};
 use transire_core::sealed::{Digest, OPAQUE, SealOptions};
@@ -18,8 +17,10 @@ use crate::profile::{Profile, Target};
 use crate::source::{KEEP_LOCK, Progress, Pull, Sink, Source, Window};
 use crate::verdict::{Parts, Verdict};
 
-/// What a gate tells besides payload goes here; returns whether to go on.
+/// What a gate tells goes here.
 pub(crate) type Tell<'a> = &'a mut (dyn FnMut(&Output<'_>) + Send);
+/// Called with the gate at each verdict that it gives from a source profile.
+type Judged<'a> = &'a mut (dyn FnMut(&Gate) -> Result<(), Stop> + Send);
 
 /// Runs a source through a gate. What is delivered goes to the sink, and everything to `tell`.
 pub(crate) fn through(
@@ -27,7 +28,7 @@ pub(crate) fn through(
     gate: &mut Gate,
     source: Source<'_>,
     sink: &mut Sink,
-    tell: Tell<'_>,
+    (tell, judged): (Tell<'_>, Judged<'_>),
     progress: &mut Progress,
 ) -> PyResult<()> {
     let path = source.path();
@@ -35,12 +36,12 @@ pub(crate) fn through(
         Source::Bytes(bytes) => {
             let bytes = bytes.as_bytes();
             if bytes.len() > KEEP_LOCK {
-                py.detach(|| of_slice(gate, bytes, sink, tell, progress))
+                py.detach(|| of_slice(gate, bytes, sink, (tell, judged), progress))
             } else {
-                of_slice(gate, bytes, sink, tell, progress)
+                of_slice(gate, bytes, sink, (tell, judged), progress)
             }
         }
-        Source::Pulled(mut pull) => py.detach(|| of_window(gate, &mut *pull, sink, tell, progress)),
+        Source::Pulled(mut pull) => py.detach(|| of_window(gate, &mut *pull, sink, (tell, judged), progress)),
     };
     match ended {
         Ok(()) => Ok(()),
@@ -56,7 +57,7 @@ fn of_slice(
     gate: &mut Gate,
     bytes: &[u8],
     sink: &mut Sink,
-    tell: Tell<'_>,
+    (tell, judged): (Tell<'_>, Judged<'_>),
     progress: &mut Progress,
 ) -> Result<(), Stop> {
     let mut rest = bytes;
@@ -67,6 +68,7 @@ fn of_slice(
         tell(&step.event);
         match step.event {
             Output::Deliver(payload) => sink.write([payload, &[]])?,
+            Output::Verdict => judged(gate)?,
             Output::Finished => return Ok(()),
             _ => {}
         }
@@ -79,7 +81,7 @@ fn of_window(
     gate: &mut Gate,
     pull: &mut dyn Pull,
     sink: &mut Sink,
-    tell: Tell<'_>,
+    (tell, judged): (Tell<'_>, Judged<'_>),
     progress: &mut Progress,
 ) -> Result<(), Stop> {
     let mut window = Window::new(pull);
@@ -92,6 +94,7 @@ fn of_window(
         match step.event {
             Output::Need(bytes) => need = bytes,
             Output::Deliver(payload) => sink.write([payload, &[]])?,
+            Output::Verdict => judged(gate)?,
             Output::Finished => return Ok(()),
             _ => {}
         }
@@ -116,9 +119,11 @@ fn deadline_of(seconds: Option<f64>) -> PyResult<Option<Duration>> {
 ///
 /// Nothing is written before the early verdict admits the stream, and no sealed byte before its frame's checksum is
 /// right. Only where the verdict is complete may the device leave RESUMING. With a deadline, a source that sends nothing
-/// for so many seconds makes the verdict truncated, and a sink that takes nothing raises TimeoutError.
+/// for so many seconds makes the verdict truncated, and a sink that takes nothing raises TimeoutError. `on_verdict` is
+/// called with each verdict that a source profile gives, before any payload that it admits is written.
 #[pyfunction]
-#[pyo3(signature = (source, sink, target, *, input = "auto", format = None, admit = None, deadline = None, progress = None))]
+#[pyo3(signature = (source, sink, target, *, input = "auto", format = None, admit = None, deadline = None,
+    on_verdict = None, progress = None))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of a Python function")]
 pub(crate) fn gate(
     py: Python<'_>,
@@ -129,13 +134,14 @@ pub(crate) fn gate(
     format: Option<&str>,
     admit: Option<&Bound<'_, PyAny>>,
     deadline: Option<f64>,
+    on_verdict: Option<Py<PyAny>>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Verdict> {
     let deadline = deadline_of(deadline)?;
     let options = options(input, format, true, admit)?;
     let mut sink = Sink::open(sink, deadline)?;
     let source = Source::open(source, deadline)?;
-    deliver(py, source, &mut sink, target, options, progress)
+    deliver(py, source, &mut sink, target, options, (on_verdict, progress))
 }
 
 fn deliver(
@@ -144,10 +150,15 @@ fn deliver(
     sink: &mut Sink,
     target: &Target,
     options: transire_core::gate::Options,
-    progress: Option<Py<PyAny>>,
+    (on_verdict, progress): (Option<Py<PyAny>>, Option<Py<PyAny>>),
 ) -> PyResult<Verdict> {
     let mut gate = Gate::new(VENDORS, Some(target.0.clone()), options);
-    through(py, &mut gate, source, sink, &mut |_| {}, &mut Progress::new(progress))?;
+    let mut judged = |gate: &Gate| {
+        let Some(callback) = &on_verdict else { return Ok(()) };
+        let call = |py: Python<'_>| callback.call1(py, (Py::new(py, Verdict::of_gate(gate, Some(&target.0)))?,));
+        Python::attach(call).map(drop).map_err(Stop::Python)
+    };
+    through(py, &mut gate, source, sink, (&mut |_| {}, &mut judged), &mut Progress::new(progress))?;
     Ok(Verdict::of_gate(&gate, Some(&target.0)))
 }
 
@@ -171,10 +182,10 @@ pub(crate) fn unseal<'py>(
     let source_of = Source::open(source, deadline)?;
     let Some(sink) = sink else {
         let mut memory = Sink::Memory(Vec::new());
-        let verdict = Bound::new(py, deliver(py, source_of, &mut memory, target, options, progress)?)?;
+        let verdict = Bound::new(py, deliver(py, source_of, &mut memory, target, options, (None, progress))?)?;
         return payload_or_raise(py, memory, &verdict);
     };
-    let verdict = deliver(py, source_of, &mut Sink::open(sink, deadline)?, target, options, progress)?;
+    let verdict = deliver(py, source_of, &mut Sink::open(sink, deadline)?, target, options, (None, progress))?;
     Ok(Bound::new(py, verdict)?.into_any())
 }
 
@@ -207,7 +218,8 @@ pub(crate) fn seal<'py>(
     stream_id: Option<&[u8]>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let digest = Digest::from_name(digest).ok_or_else(|| usage(format!("unknown digest {digest}; known are none, blake3")))?;
+    let digest =
+        Digest::from_name(digest).ok_or_else(|| usage(format!("unknown digest {digest}; known are none, blake3")))?;
     let options = SealOptions {
         payload_format: payload_format_of(profile, payload_format)?.to_owned(),
         digest,
@@ -227,11 +239,16 @@ pub(crate) fn seal<'py>(
     let ended = match source {
         Source::Bytes(bytes) => {
             let bytes = bytes.as_bytes();
-            py.detach(|| seal_slice(&mut sealing, bytes, &mut out))
+            py.detach(|| seal_slice(&mut sealing, bytes, &mut out, &mut progress))
         }
         Source::Pulled(mut pull) => py.detach(|| seal_window(&mut sealing, &mut *pull, &mut out, &mut progress)),
     };
-    ended.map_err(|stop| stop.into_py(path.as_deref()))?;
+    if let Err(stop) = ended {
+        if !matches!(stop, Stop::Sink(_) | Stop::SinkStalled) {
+            give_up(&mut sealing, &mut out);
+        }
+        return Err(stop.into_py(path.as_deref()));
+    }
     let verdict = Parts {
         verdict: sealing.verdict().clone(),
         source: Some(profile.0.clone()),
@@ -241,6 +258,7 @@ pub(crate) fn seal<'py>(
         format: None,
         payload_format: Some(options.payload_format),
         prediction: None,
+        abort_text: None,
     };
     let verdict = Bound::new(py, Verdict::from(verdict))?;
     if sink.is_some() { Ok(verdict.into_any()) } else { payload_or_raise(py, out, &verdict) }
@@ -289,11 +307,21 @@ fn seal_step(sealing: &mut Sealing, input: &[u8], flow: Flow, sink: &mut Sink) -
     Ok(Some((used, 0)))
 }
 
-fn seal_slice(sealing: &mut Sealing, bytes: &[u8], sink: &mut Sink) -> Result<(), Stop> {
-    sealing.set_phase(Phase::Unspecified);
+/// The source failed, so what the reader on the other side has is not all: an abort frame tells it. That the sink may
+/// fail too adds nothing to the error that led here.
+fn give_up(sealing: &mut Sealing, sink: &mut Sink) {
+    if let Ok(step) = sealing.abort("the source failed")
+        && let SealEvent::Bytes(bytes) = step.event
+    {
+        let _ = sink.write([bytes, &[]]);
+    }
+}
+
+fn seal_slice(sealing: &mut Sealing, bytes: &[u8], sink: &mut Sink, progress: &mut Progress) -> Result<(), Stop> {
     let mut rest = bytes;
     while let Some((used, _)) = seal_step(sealing, rest, Flow::End, sink)? {
         rest = rest.get(used..).unwrap_or(&[]);
+        progress.at(sealing.total(), u64::try_from(bytes.len()).ok())?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
@@ -23,8 +23,8 @@ const BOUNCE: usize = 256 << 10;
 const WINDOW: usize = (2 << 20) + (128 << 10);
 /// How often a waiting loop looks whether Python has a signal to handle.
 const SIGNALS: Duration = Duration::from_millis(200);
-/// Bytes between two calls of a progress callback.
-const PROGRESS: u64 = 16 << 20;
+/// Bytes, or time, between two calls of a progress callback.
+const PROGRESS: (u64, Duration) = (16 << 20, Duration::from_millis(100));
 
 /// A source of bytes, as Python gave it.
 pub(crate) enum Source<'py> {
@@ -127,7 +127,9 @@ impl Pull for OfDescriptor {
     fn pull(&mut self, into: &mut [u8]) -> Result<usize, Stop> {
         loop {
             if self.deadline.is_some() {
-                wait(self.descriptor.as_fd(), PollFlags::IN, self.deadline)?.then_some(()).ok_or(Stop::SourceStalled)?;
+                wait(self.descriptor.as_fd(), PollFlags::IN, self.deadline)?
+                    .then_some(())
+                    .ok_or(Stop::SourceStalled)?;
             }
             match rustix::io::read(&self.descriptor, &mut *into) {
                 Ok(count) => return Ok(count),
@@ -152,7 +154,7 @@ impl Pull for OfDescriptor {
 
 /// Waits until the descriptor is ready, for as long as the deadline allows. Returns whether it is.
 fn wait(descriptor: BorrowedFd<'_>, flags: PollFlags, deadline: Option<Duration>) -> Result<bool, Stop> {
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     loop {
         let left = deadline.map_or(SIGNALS, |deadline| deadline.saturating_sub(start.elapsed()).min(SIGNALS));
         let timeout = Timespec::try_from(left).unwrap_or_default();
@@ -297,6 +299,9 @@ pub(crate) enum Sink {
     Descriptor(OwnedFd, Option<Duration>),
 }
 
+/// Bytes that a pipe takes without blocking once it says that it takes any (`PIPE_BUF` of Linux).
+const PIPE_BUF: usize = 4096;
+
 impl Sink {
     /// The sink that Python gave.
     pub(crate) fn open(object: &Bound<'_, PyAny>, deadline: Option<Duration>) -> PyResult<Self> {
@@ -308,53 +313,65 @@ impl Sink {
 
     /// Writes all of the slices, in order.
     pub(crate) fn write(&mut self, slices: [&[u8]; 2]) -> Result<(), Stop> {
-        let (descriptor, deadline) = match self {
-            Self::None => return Ok(()),
+        match self {
+            Self::None => Ok(()),
             Self::Memory(out) => {
                 slices.iter().for_each(|slice| out.extend_from_slice(slice));
-                return Ok(());
+                Ok(())
             }
-            Self::Descriptor(descriptor, deadline) => (descriptor, *deadline),
-        };
-        let [mut first, mut second] = slices;
-        while !(first.is_empty() && second.is_empty()) {
-            if deadline.is_some() {
-                wait(descriptor.as_fd(), PollFlags::OUT, deadline)?.then_some(()).ok_or(Stop::SinkStalled)?;
-            }
-            match rustix::io::writev(&*descriptor, &[IoSlice::new(first), IoSlice::new(second)]) {
-                Ok(count) => {
-                    let of_first = count.min(first.len());
-                    first = first.get(of_first..).unwrap_or(&[]);
-                    second = second.get(count - of_first..).unwrap_or(&[]);
-                }
-                Err(Errno::INTR) => signals()?,
-                Err(Errno::AGAIN) => {
-                    wait(descriptor.as_fd(), PollFlags::OUT, deadline)?.then_some(()).ok_or(Stop::SinkStalled)?;
-                }
-                Err(errno) => return Err(errno.into()),
-            }
+            Self::Descriptor(descriptor, deadline) => write_all(descriptor.as_fd(), *deadline, slices),
         }
-        Ok(())
     }
+}
+
+fn write_all(descriptor: BorrowedFd<'_>, deadline: Option<Duration>, slices: [&[u8]; 2]) -> Result<(), Stop> {
+    let [mut first, mut second] = slices;
+    while !(first.is_empty() && second.is_empty()) {
+        let mut now = [IoSlice::new(first), IoSlice::new(second)];
+        if deadline.is_some() {
+            // A pipe that says it takes bytes may take no more than this without blocking, and then no deadline ends it.
+            let of_first = first.get(..PIPE_BUF).unwrap_or(first);
+            let of_second = second.get(..PIPE_BUF - of_first.len()).unwrap_or(second);
+            now = [IoSlice::new(of_first), IoSlice::new(of_second)];
+            writable(descriptor, deadline)?;
+        }
+        match rustix::io::writev(descriptor, &now) {
+            Ok(count) => {
+                let of_first = count.min(first.len());
+                first = first.get(of_first..).unwrap_or(&[]);
+                second = second.get(count - of_first..).unwrap_or(&[]);
+            }
+            Err(Errno::INTR) => signals()?,
+            Err(Errno::AGAIN) => writable(descriptor, deadline)?,
+            Err(errno) => return Err(Stop::Sink(errno.into())),
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the sink takes bytes.
+fn writable(descriptor: BorrowedFd<'_>, deadline: Option<Duration>) -> Result<(), Stop> {
+    wait(descriptor, PollFlags::OUT, deadline)?.then_some(()).ok_or(Stop::SinkStalled)
 }
 
 /// Tells a Python callback how far a loop has come, and lets Python handle its signals.
 pub(crate) struct Progress {
     callback: Option<Py<PyAny>>,
     told: u64,
+    when: Instant,
 }
 
 impl Progress {
-    pub(crate) const fn new(callback: Option<Py<PyAny>>) -> Self {
-        Self { callback, told: 0 }
+    pub(crate) fn new(callback: Option<Py<PyAny>>) -> Self {
+        Self { callback, told: 0, when: Instant::now() }
     }
 
     /// Called with the bytes done so far.
     pub(crate) fn at(&mut self, done: u64, total: Option<u64>) -> Result<(), Stop> {
-        if done.saturating_sub(self.told) < PROGRESS {
+        if done.saturating_sub(self.told) < PROGRESS.0 && self.when.elapsed() < PROGRESS.1 {
             return Ok(());
         }
-        self.told = done;
+        (self.told, self.when) = (done, Instant::now());
         Python::attach(|py| {
             py.check_signals()?;
             if let Some(callback) = &self.callback {

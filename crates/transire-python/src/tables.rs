@@ -235,9 +235,8 @@ impl Explanation {
     /// The rules on that attribute: vendor, the rule in words, origin.
     #[getter]
     fn rules<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let rules = self.rules.iter().map(|(vendor, words, origin)| {
-            Ok((*vendor, words.clone(), Py::new(py, Origin(origin))?))
-        });
+        let rules =
+            self.rules.iter().map(|(vendor, words, origin)| Ok((*vendor, words.clone(), Py::new(py, Origin(origin))?)));
         PyTuple::new(py, rules.collect::<PyResult<Vec<_>>>()?)
     }
 
@@ -265,12 +264,20 @@ pub(crate) fn explain(reason_id: &str) -> PyResult<Explanation> {
             continue;
         }
         for rule in vendor.rules.rules {
-            if rule.source.number() == attribute.id.number() || rule.target.number() == attribute.id.number() {
+            let of_attribute = [rule.source, rule.target].iter().any(|id| id.number() == attribute.id.number());
+            // Of the kinds that say how a comparison failed, a rule gives its own comparison's only.
+            let can_give = rule.compare.mismatch().is_none_or(|own| own == kind || !is_mismatch(kind));
+            if of_attribute && can_give {
                 rules.push((vendor.name(), rule.compare.words(), &rule.origin));
             }
         }
     }
     Ok(Explanation { id: reason_id.to_owned(), kind, attribute: Some(attribute), rules })
+}
+
+/// Whether the kind says how a comparison failed.
+fn is_mismatch(kind: ReasonId) -> bool {
+    transire_core::rule::MISMATCHES.contains(&kind)
 }
 
 /// Every reason id. One that begins with a dot stands behind the name of an attribute.

@@ -7,7 +7,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 use transire_core::attribute::Attributes;
 use transire_core::report::{Report, reports};
-use transire_core::verdict::Outcome;
+use transire_core::verdict::{Outcome, reasons};
 use transire_core::{rule, vendors::VENDORS};
 
 use crate::errors::of_outcome;
@@ -20,7 +20,8 @@ const SCHEMA: u64 = 1;
 /// The Python enumeration member of an outcome.
 pub(crate) fn outcome_object(py: Python<'_>, outcome: Outcome) -> PyResult<Bound<'_, PyAny>> {
     static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let class = CLASS.get_or_try_init(py, || Ok::<_, PyErr>(py.import("transire.outcome")?.getattr("Outcome")?.unbind()))?;
+    let class =
+        CLASS.get_or_try_init(py, || Ok::<_, PyErr>(py.import("transire.outcome")?.getattr("Outcome")?.unbind()))?;
     class.bind(py).call1((outcome.name(),))
 }
 
@@ -35,6 +36,7 @@ pub(crate) struct Verdict {
     format: Option<&'static str>,
     payload_format: Option<String>,
     prediction: Option<Prediction>,
+    abort_text: Option<String>,
     reasons: PyOnceLock<Py<PyTuple>>,
 }
 
@@ -48,6 +50,8 @@ pub(crate) struct Parts {
     pub(crate) format: Option<&'static str>,
     pub(crate) payload_format: Option<String>,
     pub(crate) prediction: Option<Prediction>,
+    /// What the source said when it gave up.
+    pub(crate) abort_text: Option<String>,
 }
 
 impl From<Parts> for Verdict {
@@ -61,6 +65,7 @@ impl From<Parts> for Verdict {
             format: parts.format,
             payload_format: parts.payload_format,
             prediction: parts.prediction,
+            abort_text: parts.abort_text,
             reasons: PyOnceLock::new(),
         }
     }
@@ -68,7 +73,10 @@ impl From<Parts> for Verdict {
 
 impl Verdict {
     /// The verdict of a gate.
-    pub(crate) fn of_gate(gate: &transire_core::gate::Gate, target: Option<&Arc<transire_core::target::Target>>) -> Self {
+    pub(crate) fn of_gate(
+        gate: &transire_core::gate::Gate,
+        target: Option<&Arc<transire_core::target::Target>>,
+    ) -> Self {
         let source = gate.source();
         let profile = gate.is_judged().then(|| profile_of(&source)).flatten();
         Parts {
@@ -80,6 +88,7 @@ impl Verdict {
             format: gate.format(),
             payload_format: gate.payload_format().map(ToOwned::to_owned),
             prediction: None,
+            abort_text: gate.abort_text().map(ToOwned::to_owned),
         }
         .into()
     }
@@ -90,7 +99,15 @@ impl Verdict {
 
     fn reports(&self) -> Vec<Report> {
         let source = self.source.as_deref().map(|source| source as &dyn Attributes);
-        reports(&self.verdict, source, self.target.as_deref())
+        let mut reports = reports(&self.verdict, source, self.target.as_deref());
+        if let Some(text) = &self.abort_text {
+            for report in reports.iter_mut().filter(|report| report.id == reasons::STREAM_ABORTED.text()) {
+                report.found = Some(text.clone());
+                report.text.push_str("; the source said: ");
+                report.text.push_str(text);
+            }
+        }
+        reports
     }
 
     /// The exception for the outcome; `None` for a compatible verdict.

@@ -17,6 +17,7 @@
 //! | [`target`] | targets from nodes |
 //! | [`load`] | profiles and targets from bytes of any form |
 //! | [`template`](mod@template) | the commented target of a vendor |
+//! | [`history`] | the forms of 2019 and 2020: `migration_version`, `self` and `compatible` |
 //! | [`error`] | what can be wrong with a text |
 //!
 //! One loader reads the tree, so a text in TOML, the same in JSON and the same from a language binding mean the same and
@@ -24,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+pub mod history;
 pub mod json;
 pub mod line;
 pub mod load;
@@ -37,6 +39,9 @@ pub mod toml;
 pub mod value;
 
 pub use crate::error::{ErrorKind, TextError};
+pub use crate::history::{
+    expand_compatible, profile_from_migration_version, profile_from_self, targets_from_compatible,
+};
 pub use crate::json::{node_from_json, node_to_json};
 pub use crate::line::{profile_from_line, profile_to_line};
 pub use crate::load::{Syntax, load_profile, load_target, sniff};

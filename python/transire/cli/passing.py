@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import transire
+from transire import Outcome
 from transire.cli.arguments import (
     add_admit,
     add_deadline,
@@ -156,9 +157,18 @@ def gate(arguments: Namespace) -> int:
             format=arguments.format,
             admit=arguments.admit,
             deadline=arguments.deadline,
+            on_verdict=None if arguments.json or arguments.quiet else _first_verdict,
             progress=watch,
         )
     return _end(arguments, verdict, "compatible", "not complete: do not load what was delivered")
+
+
+def _first_verdict(verdict: Verdict) -> None:
+    """Say that the source is known and admitted; a refusal is said at the end, which then comes at once."""
+    if verdict.outcome is Outcome.COMPATIBLE and sys.stderr is not None:
+        screen = Screen(sys.stderr)
+        source = f", judged from the first {verdict.bytes_examined} bytes"
+        screen.line("transire: ", (str(verdict.outcome), STYLES[verdict.outcome]), source)
 
 
 def _end(arguments: Namespace, verdict: Verdict | bytes, passed: str, failed: str) -> int:

@@ -71,9 +71,6 @@ def show_verdict(screen: Screen, subject: str, verdict: Verdict, *, passed: str 
 def _show_reason(screen: Screen, reason: Reason) -> None:
     note = reason.outcome is Outcome.COMPATIBLE
     text, origin = reason.text, reason.origin
-    if origin is not None:
-        # It has a line of its own.
-        text = text.replace(f"; rule: {origin.kind}, {origin.citation}", "")
     lead = "note: " if note else ""
     screen.line("  ", (reason.id, "cyan" if note else STYLES[reason.outcome]), f"  {lead}{text}")
     if origin is not None:

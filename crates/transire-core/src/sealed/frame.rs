@@ -193,9 +193,8 @@ impl FrameHead {
             return Err(reason.because(Datum::Count(u64::from(self.len)), required));
         }
         if Some(self.seq) != expected {
-            let required = expected.map_or(Datum::Word("no frame after number 4294967295"), |number| {
-                Datum::Count(u64::from(number))
-            });
+            let required = expected
+                .map_or(Datum::Word("no frame after number 4294967295"), |number| Datum::Count(u64::from(number)));
             let reason = Reason::at(reasons::FRAME_SEQ, offset + 8).spanning(offset + 8, 4);
             return Err(reason.because(Datum::Count(u64::from(self.seq)), required));
         }

@@ -1,15 +1,15 @@
 //! Reads a sealed stream, or a profile: the header is checked before anything in it is believed, a frame before any of
 //! its payload is handed on.
 
+use alloc::string::String;
+
 use crate::attribute::{
     AttributeId, Attributes, DIGEST, DictionaryOf, PAYLOAD_FORMAT, PAYLOAD_LEN, STREAM_ID, Text, Value,
 };
 use crate::bytes::{index, widen};
-use crate::format::{
-    DeviceKey, Event, Field, FieldKind, Identified, Layout, Likeness, Reader, Registry, Step,
-};
+use crate::format::{DeviceKey, Event, Field, FieldKind, Identified, Layout, Likeness, Reader, Registry, Step};
 use crate::profile::{ATTRIBUTE_HEAD, Attribute, Header, OwnedHeader, check_header_crc, vendor_unrecognized};
-use crate::prologue::{Content, HEADER_MAX, MAGIC, PROLOGUE_LEN, Prologue};
+use crate::prologue::{Content, MAGIC, PROLOGUE_LEN, Prologue};
 use crate::verdict::{Datum, Reason, Verdict, reasons};
 
 use super::frame::check_end;
@@ -74,17 +74,17 @@ pub fn likeness(prefix: &[u8]) -> Likeness {
     }
 }
 
-/// Reads prologue and header from the first bytes and shows the header, without allocating.
+/// Reads prologue and header from the first bytes and shows the header and what follows it, without allocating.
 pub fn identify(
     prefix: &[u8],
     eof: bool,
     registry: Registry,
     verdict: &mut Verdict,
-    show: &mut dyn FnMut(&Header<'_>),
+    show: &mut dyn FnMut(&Header<'_>, Content),
 ) -> Identified {
     match read_header(prefix, eof, registry, verdict) {
-        Ok(Ok((_, header))) => {
-            show(&header);
+        Ok(Ok((prologue, header))) => {
+            show(&header, prologue.content);
             Identified::Shown(u32::try_from(PROLOGUE_LEN + header.bytes().len()).unwrap_or(u32::MAX))
         }
         Ok(Err(need)) => Identified::Need(u32::try_from(need).unwrap_or(u32::MAX)),
@@ -184,8 +184,10 @@ fn digest_of(header: &Header<'_>) -> Option<Digest> {
 pub struct SealedReader {
     registry: Registry,
     describe: bool,
-    /// Records described since the last bytes were used.
+    /// Bytes of the input that have been described and are not used yet.
     described: usize,
+    /// Attributes that have been described.
+    attributes: u32,
     state: State,
     offset: u64,
     header: OwnedHeader,
@@ -197,14 +199,17 @@ pub struct SealedReader {
     count: Count,
     notes: Verdict,
     told: usize,
+    abort_text: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     Header,
     Notes,
     Frames,
     Finished,
+    /// A reader that has failed has nothing else to say.
+    Failed(Reason),
 }
 
 impl SealedReader {
@@ -225,6 +230,7 @@ impl SealedReader {
             registry,
             describe,
             described: 0,
+            attributes: 0,
             state: State::Header,
             offset: 0,
             header,
@@ -236,12 +242,13 @@ impl SealedReader {
             count: Count::START,
             notes: Verdict::new(),
             told: 0,
+            abort_text: None,
         }
     }
 
     /// The header, from [`Event::Profile`] on.
     pub fn header(&self) -> Option<Header<'_>> {
-        matches!(self.state, State::Notes | State::Frames | State::Finished).then(|| self.header.header()).flatten()
+        self.header.header()
     }
 
     /// What follows the header.
@@ -256,7 +263,12 @@ impl SealedReader {
 
     /// The name of the payload's format.
     pub fn payload_format(&self) -> Option<&str> {
-        self.header().map(|header| payload_format(&header))
+        self.header().map(|header| payload_format(&header)).filter(|name| !name.is_empty())
+    }
+
+    /// What the source said when it gave up.
+    pub fn abort_text(&self) -> Option<&str> {
+        self.abort_text.as_deref()
     }
 
     /// The identity of the stream.
@@ -273,7 +285,7 @@ impl SealedReader {
     }
 
     fn fail<'a>(&mut self, reason: Reason) -> Step<'a> {
-        self.state = State::Finished;
+        self.state = State::Failed(reason);
         Step::stay(Event::Finding(reason))
     }
 
@@ -284,16 +296,17 @@ impl SealedReader {
     }
 
     fn step_header<'a>(&mut self, input: &'a [u8], eof: bool) -> Step<'a> {
-        let mut notes = Verdict::new();
-        let opened = read_header(input, eof, self.registry, &mut notes);
-        if self.describe
-            && !matches!(opened, Ok(Err(_)))
-            && let Some(record) = describe_header(input, self.described)
-        {
-            self.described += 1;
-            return Step::stay(record);
+        if self.describe {
+            let need = header_end(input);
+            if input.len() < need && !eof {
+                return Step::stay(Event::Need(need));
+            }
+            if let Some(record) = self.describe_header(input.get(..need).unwrap_or(input)) {
+                return Step::stay(record);
+            }
         }
-        let (prologue, header) = match opened {
+        let mut notes = Verdict::new();
+        let (prologue, header) = match read_header(input, eof, self.registry, &mut notes) {
             Ok(Ok(opened)) => opened,
             Ok(Err(need)) => return Step::stay(Event::Need(need)),
             Err(reason) => return self.fail(reason),
@@ -310,12 +323,30 @@ impl SealedReader {
         self.use_up(used, Event::Profile)
     }
 
+    /// The next structure of prologue and header that has not been described, as far as its bytes are there. How much
+    /// of an attribute that reaches beyond the header is its own cannot be told: it takes the rest.
+    fn describe_header<'a>(&mut self, bytes: &'a [u8]) -> Option<Event<'a>> {
+        let start = self.described;
+        let rest = bytes.get(start..).filter(|rest| !rest.is_empty())?;
+        let (layout, number, length) = if start == 0 {
+            (&PROLOGUE, None, PROLOGUE_LEN)
+        } else {
+            let number = self.attributes;
+            self.attributes = number.saturating_add(1);
+            let length = Attribute::read(&mut crate::bytes::Reader::new(rest)).map(|value| value.bytes.len());
+            (&ATTRIBUTE, Some(number), length.map_or(rest.len(), |length| ATTRIBUTE_HEAD + length))
+        };
+        let record = rest.get(..length).unwrap_or(rest);
+        self.described += record.len();
+        Some(Event::Record { layout, number, offset: widen(start), bytes: record })
+    }
+
     /// The record of the frame that `bytes` begins with, once, for a reader that describes.
     fn describe_frame<'a>(&mut self, bytes: &'a [u8]) -> Option<Step<'a>> {
         if !self.describe || self.described > 0 || bytes.is_empty() {
             return None;
         }
-        self.described = 1;
+        self.described = bytes.len();
         let (number, offset) = (self.count.sequence, self.offset);
         Some(Step::stay(Event::Record { layout: &FRAME, number, offset, bytes }))
     }
@@ -368,14 +399,15 @@ impl SealedReader {
                 self.use_up(used, Event::Finding(note.because(kind, Datum::None)))
             }
             FrameKind::Abort => {
-                let text = core::str::from_utf8(payload).ok().and_then(Text::new);
+                let text = Text::read(payload);
                 if !payload.is_empty() && text.is_none() {
                     let at = at + widen(FRAME_HEAD);
                     return self.fail(Reason::at(reasons::ABORT_TEXT, at).spanning(at, head.len));
                 }
-                let step = self.use_up(used, Event::Finding(Reason::at(reasons::STREAM_ABORTED, at)));
-                self.state = State::Finished;
-                step
+                self.abort_text = text.map(|text| text.as_str().into());
+                let reason = Reason::at(reasons::STREAM_ABORTED, at);
+                self.state = State::Failed(reason);
+                self.use_up(used, Event::Finding(reason))
             }
             FrameKind::End => {
                 let announced = match self.header.header().and_then(|header| header.get(PAYLOAD_LEN)) {
@@ -392,27 +424,11 @@ impl SealedReader {
     }
 }
 
-/// The record number `described` of prologue and header, as far as they are there.
-fn describe_header(input: &[u8], described: usize) -> Option<Event<'_>> {
-    let (prologue, rest) = input.split_at_checked(PROLOGUE_LEN).unwrap_or((input, &[]));
-    let Some(attribute) = described.checked_sub(1) else {
-        let event = Event::Record { layout: &PROLOGUE, number: None, offset: 0, bytes: prologue };
-        return (!prologue.is_empty()).then_some(event);
-    };
-    // Attributes are only told apart where the prologue can be believed.
-    let prologue = Prologue::read(prologue.first_chunk()?).ok()?;
-    let header = rest.get(..index(prologue.header_len.min(HEADER_MAX))).unwrap_or(rest);
-    let mut reader = crate::bytes::Reader::at(header, widen(PROLOGUE_LEN));
-    for _ in 0..attribute {
-        Attribute::read(&mut reader).ok()?;
-    }
-    let (offset, before) = (reader.offset(), reader.rest());
-    if before.is_empty() {
-        return None;
-    }
-    let length = Attribute::read(&mut reader).map_or(before.len(), |value| ATTRIBUTE_HEAD + value.bytes.len());
-    let bytes = before.get(..length)?;
-    Some(Event::Record { layout: &ATTRIBUTE, number: u32::try_from(attribute).ok(), offset, bytes })
+/// Bytes of prologue and header, as far as they can be believed: a prologue that is damaged has nothing behind it.
+fn header_end(input: &[u8]) -> usize {
+    let prologue = input.first_chunk::<PROLOGUE_LEN>().filter(|_| likeness(input) == Likeness::Certain);
+    let header = prologue.and_then(|prologue| Prologue::read(prologue).ok());
+    PROLOGUE_LEN + header.map_or(0, |prologue| index(prologue.header_len))
 }
 
 impl Reader for SealedReader {
@@ -433,6 +449,7 @@ impl Reader for SealedReader {
             }
             State::Frames => self.step_frame(input, eof),
             State::Finished => Step::stay(Event::End),
+            State::Failed(reason) => Step::stay(Event::Finding(reason)),
         }
     }
 
@@ -440,4 +457,3 @@ impl Reader for SealedReader {
         self.header().is_some().then_some(&self.header as &dyn Attributes)
     }
 }
-

@@ -123,6 +123,10 @@ impl SealedWriter {
         if !order.follow(phase) {
             return Err(SealError::Phase);
         }
+        // The last number is kept for the frame that ends the stream.
+        if self.count.sequence == Some(u32::MAX) {
+            return Err(SealError::Sequence);
+        }
         let head = self.head(FrameKind::Data(phase), payload)?;
         self.order = order;
         self.running.update(&head);

@@ -1,8 +1,18 @@
 //! One room a vendor, and the table of them. Vendors never import each other.
 
+pub mod ap;
+pub mod ccw;
+pub mod gvt_g;
 pub mod mtty;
+pub mod nvidia;
+pub mod nvme;
+pub mod qat;
+
+#[cfg(test)]
+mod tests;
 
 use crate::format::Registry;
 
 /// Every vendor, in the order in which they are listed.
-pub static VENDORS: Registry = Registry(&[&mtty::VENDOR]);
+pub static VENDORS: Registry =
+    Registry(&[&mtty::VENDOR, &gvt_g::VENDOR, &nvme::VENDOR, &qat::VENDOR, &ccw::VENDOR, &ap::VENDOR, &nvidia::VENDOR]);

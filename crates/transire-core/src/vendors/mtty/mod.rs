@@ -109,7 +109,7 @@ pub static RULES: RuleTable = RuleTable {
 };
 
 /// `nr_ports` follows from `mdev_type`.
-fn derive<'a>(side: &'a dyn Attributes, id: AttributeId) -> Option<Value<'a>> {
+fn derive(side: &dyn Attributes, id: AttributeId) -> Option<Value<'_>> {
     if id.number() == NR_PORTS.number() { ports_of_type(side).map(Value::Uint) } else { None }
 }
 

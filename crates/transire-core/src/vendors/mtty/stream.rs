@@ -52,6 +52,7 @@ pub static FORMAT: Format = Format {
         sealing_adds: "checksums, a marked end, the identity of host and device",
     },
     options: &[],
+    layouts: &[&HEADER, &PORT],
     identify,
     reader: |describe| Box::new(StreamReader::new(describe)),
     driver: Some(open_driver),
@@ -88,7 +89,12 @@ pub static PORT: Layout = Layout {
         field("divisor", 30, FieldKind::Number(2), "baud rate divisor"),
         field("fcr", 32, FieldKind::Hex(1), "FIFO control register"),
         field("max_fifo_size", 33, FieldKind::Number(1), "16, or 1 with the FIFO off"),
-        field("intr_trigger_level", 34, FieldKind::Number(1), "bytes that raise an interrupt; 0 before the first FCR write"),
+        field(
+            "intr_trigger_level",
+            34,
+            FieldKind::Number(1),
+            "bytes that raise an interrupt; 0 before the first FCR write",
+        ),
         field("trailing_padding", 35, FieldKind::Hex(1), "left by the compiler, 0"),
     ],
 };
@@ -123,6 +129,9 @@ pub mod reasons {
         FIFO_SIZE: "mtty.max-fifo-size", Corrupt,
             "the size of a ring in use is neither 1 nor 16",
             "the stream was damaged or forged: do not load it";
+        TRIGGER: "mtty.intr-trigger-level", Compatible,
+            "a level that no known driver saves; the driver takes it as it is and may raise no interrupt below it",
+            "look at the source: a known driver has 0 until FCR is written, and 1 from then on";
         PADDING: "mtty.padding", Compatible,
             "a byte that the compiler left is not zero; the driver loads and saves it as it is",
             "nothing: no register depends on it";
@@ -188,20 +197,27 @@ impl Source {
 
 impl Attributes for Source {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
-        match AttributeId(id.number()) {
+        match id {
             id if id.number() == VENDOR.number() => Some(Value::Text(Text::constant("mtty"))),
             id if id.number() == NR_PORTS.number() => Some(Value::Uint(u64::from(self.ports))),
             id if id.number() == STREAM_VERSION.number() => Some(Value::Version(VERSION_1_0)),
             _ => None,
         }
     }
+
+    fn place(&self, id: AttributeId) -> Option<(u64, u32)> {
+        match id.number() {
+            number if number == STREAM_VERSION.number() => Some((8, 8)),
+            number if number == NR_PORTS.number() => Some((16, 4)),
+            _ => None,
+        }
+    }
 }
 
 fn identify(prefix: &[u8], eof: bool, show: &mut dyn FnMut(&dyn Attributes)) -> Identified {
-    let Some(header) = prefix.first_chunk::<HEADER_LEN>() else {
-        return short(prefix, eof).map_or(Identified::Need(24), Identified::Refused);
-    };
-    match Source::read(header) {
+    let open = !eof && likeness(prefix, false) != Likeness::No;
+    match prefix.first_chunk().map_or_else(|| Err(short(prefix)), Source::read) {
+        Err(_) if prefix.len() < HEADER_LEN && open => Identified::Need(24),
         Ok(source) => {
             show(&source);
             Identified::Shown(24)
@@ -210,20 +226,20 @@ fn identify(prefix: &[u8], eof: bool, show: &mut dyn FnMut(&dyn Attributes)) -> 
     }
 }
 
-/// What to say of fewer bytes than a header: nothing before the end, unless the magic is wrong already.
-fn short(prefix: &[u8], eof: bool) -> Option<Reason> {
+/// What to say of fewer bytes than a header, and no more.
+fn short(prefix: &[u8]) -> Reason {
     let end = widen(prefix.len());
-    let magic = prefix.get(..MAGIC_BYTES.len()).unwrap_or(prefix);
-    if !MAGIC_BYTES.starts_with(magic) {
-        return Some(Reason::at(shared::MAGIC_UNRECOGNIZED, 0));
-    }
-    let id = if prefix.len() < MAGIC_BYTES.len() { shared::MAGIC_TRUNCATED } else { shared::STREAM_TRUNCATED };
-    eof.then(|| Reason::at(id, end).because(Datum::Count(end), Datum::Word("60 or 96 bytes")))
+    let id = match likeness(prefix, true) {
+        Likeness::No => return Reason::at(shared::MAGIC_UNRECOGNIZED, 0),
+        Likeness::Short => shared::MAGIC_TRUNCATED,
+        _ => shared::STREAM_TRUNCATED,
+    };
+    Reason::at(id, end).because(Datum::Count(end), Datum::Word("60 or 96 bytes"))
 }
 
 /// What is wrong with a port record at `offset`, check by check.
 fn findings(port: &[u8; PORT_LEN], offset: u64) -> impl Iterator<Item = Reason> {
-    let [.., head, tail, count, dlab, overrun, padding, _, _, _, fifo_size, _, trailing] = *port;
+    let [.., head, tail, count, dlab, overrun, padding, _, _, _, fifo_size, trigger, trailing] = *port;
     let found = move |holds: bool, id: ReasonId, at: u64, byte: u8, required: &'static str| {
         (!holds).then(|| {
             let offset = offset + at;
@@ -240,6 +256,7 @@ fn findings(port: &[u8; PORT_LEN], offset: u64) -> impl Iterator<Item = Reason> 
         found(overrun <= 1, reasons::FLAG_BYTE, 28, overrun, "0 or 1"),
         found(padding == 0, reasons::PADDING, 29, padding, "0"),
         found(fifo_size == 1 || fifo_size == FIFO_LEN, reasons::FIFO_SIZE, 33, fifo_size, "1 or 16"),
+        found(trigger <= 1, reasons::TRIGGER, 34, trigger, "0 or 1"),
         found(trailing == 0, reasons::PADDING, 35, trailing, "0"),
     ]
     .into_iter()
@@ -257,11 +274,13 @@ pub struct StreamReader {
     state: State,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     Reading,
     Delivered,
     Finished,
+    /// A reader that has failed has nothing else to say.
+    Failed(Reason),
 }
 
 impl StreamReader {
@@ -286,7 +305,7 @@ impl StreamReader {
     }
 
     fn fail<'a>(&mut self, reason: Reason) -> Step<'a> {
-        self.state = State::Finished;
+        self.state = State::Failed(reason);
         Step::stay(Event::Finding(reason))
     }
 }
@@ -300,24 +319,17 @@ impl Reader for StreamReader {
                 return Step::stay(Event::End);
             }
             State::Finished => return Step::stay(Event::End),
+            State::Failed(reason) => return Step::stay(Event::Finding(reason)),
         }
         let Some(source) = self.source else {
-            let Some(header) = input.first_chunk::<HEADER_LEN>() else {
-                let refused = short(input, eof);
-                return match refused {
-                    Some(reason) => match self.describe(input) {
-                        Some(record) => Step::stay(record),
-                        None => self.fail(reason),
-                    },
-                    None => Step::stay(Event::Need(HEADER_LEN)),
-                };
-            };
-            if self.described == Some(0)
-                && let Some(record) = self.describe(input)
-            {
+            // A wrong magic waits for the rest too: what is said of it must not depend on how the input was cut.
+            if input.len() < HEADER_LEN && !eof {
+                return Step::stay(Event::Need(HEADER_LEN));
+            }
+            if let Some(record) = self.describe(input) {
                 return Step::stay(record);
             }
-            return match Source::read(header) {
+            return match input.first_chunk().map_or_else(|| Err(short(input)), Source::read) {
                 Ok(source) => {
                     self.source = Some(source);
                     Step::stay(Event::Profile)
@@ -339,8 +351,8 @@ impl Reader for StreamReader {
             return self.fail(reason.because(Datum::Count(end), Datum::Count(widen(length))));
         };
         let (ports, _) = stream.get(HEADER_LEN..).unwrap_or(&[]).as_chunks::<PORT_LEN>();
-        let all = ports.iter().enumerate().flat_map(|(port, bytes)| findings(bytes, widen(stream_len(port))));
-        if let Some(reason) = all.skip(self.told).next() {
+        let mut all = ports.iter().enumerate().flat_map(|(port, bytes)| findings(bytes, widen(stream_len(port))));
+        if let Some(reason) = all.nth(self.told) {
             self.told += 1;
             return if reason.is_note() { Step::stay(Event::Finding(reason)) } else { self.fail(reason) };
         }

@@ -48,10 +48,11 @@ fn layouts_have_no_gaps() {
 
 #[test]
 fn checks_and_their_offsets() {
+    type Case = (&'static str, usize, &'static [u8], ReasonId, u64, bool);
     let (reasons, delivered, end) = read(&EXAMPLE);
     assert_eq!((reasons.len(), delivered, end), (0, 60, true));
     // (what, offset, new bytes, reason and its offset, whether the stream still passes)
-    let cases: &[(&str, usize, &[u8], ReasonId, u64, bool)] = &[
+    let cases: &[Case] = &[
         ("magic", 7, &[0], shared::MAGIC_UNRECOGNIZED, 0, false),
         ("major 2", 8, &[2], reasons::VERSION, 8, false),
         ("minor 1", 12, &[1], reasons::VERSION, 12, false),
@@ -68,6 +69,7 @@ fn checks_and_their_offsets() {
         ("padding", 53, &[9], reasons::PADDING, 53, true),
         ("size 0", 57, &[0], reasons::FIFO_SIZE, 57, false),
         ("size 255", 57, &[255], reasons::FIFO_SIZE, 57, false),
+        ("trigger 2", 58, &[2], reasons::TRIGGER, 58, true),
         ("trailing padding", 59, &[1], reasons::PADDING, 59, true),
     ];
     for (what, at, new, id, offset, passes) in cases {

@@ -1,0 +1,313 @@
+//! What is allocated, and when: nothing between the construction of a gate and the end of a good stream, and never more
+//! than the limits say, whatever comes in.
+#![allow(unsafe_code)] // An allocator that counts is one.
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use support::{Numbers, fixture, profile, seal, target};
+use transire_core::attribute::{
+    AGGREGATION, Attributes, CAPACITY, DEVICE_API, DRIVER, DRIVER_BUILD, DRIVER_VERSION, MDEV_TYPE, OBSERVED_AT,
+    PCI_ID, PciId, REVISION, Ratio, SOFTWARE_VERSION, SUBSYSTEM_ID, Text, Value, Version,
+};
+use transire_core::checksum::crc32c;
+use transire_core::format::Identified;
+use transire_core::format::Phase::{Initial, StopCopy, Unspecified};
+use transire_core::gate::{Gate, Options, Output, PushGate};
+use transire_core::judge::judge;
+use transire_core::profile::{Profile, ProfileBuilder};
+use transire_core::prologue::{HEADER_MAX, PROLOGUE_LEN};
+use transire_core::sealed::{self, Digest, FRAME_HEAD, FRAME_MAX, FrameHead};
+use transire_core::vendors::VENDORS;
+use transire_core::vendors::mtty::stream::FORMAT;
+use transire_core::verdict::{Outcome, Verdict};
+
+struct Counting;
+
+thread_local! {
+    static CALLS: Cell<usize> = const { Cell::new(0) };
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(calls: usize, more: usize, less: usize) {
+    CALLS.set(CALLS.get() + calls);
+    let live = LIVE.get() + more.cast_signed() - less.cast_signed();
+    LIVE.set(live);
+    PEAK.set(PEAK.get().max(live));
+}
+
+// SAFETY: every call goes on to the system's allocator as it came, and its answer is returned as it is. The counters are
+// cells of the thread, initialised by constants and without destructors: reaching them allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(1, layout.size(), 0);
+        // SAFETY: the caller's promise about `layout` is the one that the system's allocator asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(0, 0, layout.size());
+        // SAFETY: `pointer` came from the system's allocator with this `layout`, as all of ours do.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(1, size, layout.size());
+        // SAFETY: `pointer` came from the system's allocator with this `layout`, and `size` is as the caller promised.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// How often memory was asked for, and by how many bytes what was held grew at the most.
+fn measured<T>(work: impl FnOnce() -> T) -> (T, usize, usize) {
+    let (calls, live) = (CALLS.get(), LIVE.get());
+    PEAK.set(live);
+    let result = work();
+    (result, CALLS.get() - calls, usize::try_from(PEAK.get() - live).unwrap())
+}
+
+/// A profile of twelve attributes besides the vendor and its ports.
+fn talkative() -> Profile {
+    let text = |text| Value::Text(Text::constant(text));
+    let of_two_ports = profile(2);
+    let mut builder = ProfileBuilder::new();
+    for attribute in of_two_ports.header().attributes() {
+        builder.set_raw(attribute.id, attribute.type_code, attribute.bytes);
+    }
+    let attributes = [
+        (DEVICE_API, text("vfio-pci")),
+        (PCI_ID, Value::PciId(PciId { vendor: 0x4348, device: 0x3253 })),
+        (SUBSYSTEM_ID, Value::PciId(PciId { vendor: 0x4348, device: 0x3253 })),
+        (REVISION, Value::Uint(16)),
+        (DRIVER, text("mtty")),
+        (DRIVER_VERSION, Value::Version(Version { major: 6, minor: 12, patch: 95 })),
+        (MDEV_TYPE, text("mtty-2")),
+        (AGGREGATION, Value::Uint(1)),
+        (CAPACITY, Value::Ratio(Ratio::new(1, 12).unwrap())),
+        (SOFTWARE_VERSION, Value::Version(Version { major: 1, minor: 0, patch: 0 })),
+        (DRIVER_BUILD, text("6.12.95")),
+        (OBSERVED_AT, Value::Unknown),
+    ];
+    for (id, value) in attributes {
+        assert!(builder.set(id, &value.to_owned()));
+    }
+    builder.build(&|vendor| VENDORS.dictionary(vendor)).unwrap()
+}
+
+#[test]
+fn the_early_verdict_allocates_nothing() {
+    let target = target(2);
+    let native = fixture("mtty2-both-ports.bin");
+    let sealed = seal(&talkative(), "mtty", Digest::Blake3, &[(Unspecified, &native)]);
+    let ((identified, verdict), calls, _) = measured(|| {
+        let mut verdict = Verdict::new();
+        let mut show = |source: &dyn Attributes| judge(source, &target, None, &mut verdict);
+        ((FORMAT.identify)(&native[..24], false, &mut show), verdict)
+    });
+    assert_eq!((identified, verdict.outcome(), calls), (Identified::Shown(24), Outcome::Compatible, 0));
+
+    let ((identified, verdict), calls, _) = measured(|| {
+        let (mut verdict, mut notes) = (Verdict::new(), Verdict::new());
+        let identified = sealed::identify(&sealed, false, VENDORS, &mut notes, &mut |header, _| {
+            judge(header, &target, None, &mut verdict);
+        });
+        (identified, verdict)
+    });
+    assert!(matches!(identified, Identified::Shown(_)));
+    assert_eq!((verdict, calls), (Verdict::new(), 0));
+}
+
+#[test]
+fn a_gate_allocates_nothing_once_it_stands() {
+    let target = target(2);
+    let native = fixture("mtty2-both-ports.bin");
+    let parts = [(Initial, &native[..24]), (StopCopy, &native[24..])];
+    let streams = [
+        ("native", native.clone()),
+        ("sealed mtty", seal(&talkative(), "mtty", Digest::Blake3, &parts)),
+        ("sealed mtty, no digest", seal(&profile(2), "mtty", Digest::None, &parts)),
+        ("sealed opaque", seal(&talkative(), "opaque", Digest::Blake3, &parts)),
+    ];
+    let mut cuts = 0;
+    for (name, stream) in &streams {
+        let mut gate = Gate::new(VENDORS, Some(target.clone()), Options::default());
+        let (delivered, calls, _) = measured(|| {
+            let (mut at, mut delivered) = (0, 0);
+            loop {
+                let step = gate.step(&stream[at..], true);
+                match step.event {
+                    Output::Deliver(bytes) => {
+                        assert!(native[delivered..].starts_with(bytes));
+                        delivered += bytes.len();
+                    }
+                    Output::Finished => return delivered,
+                    _ => {}
+                }
+                at += step.used;
+            }
+        });
+        assert_eq!((delivered, calls, gate.is_complete()), (native.len(), 0, true), "{name}, whole");
+        for chunk in 1..=stream.len() {
+            let mut gate = PushGate::new(Gate::new(VENDORS, Some(target.clone()), Options::default()));
+            let (delivered, calls, _) = measured(|| {
+                let mut delivered = 0;
+                for (at, piece) in stream.chunks(chunk).enumerate() {
+                    gate.push(piece, (at + 1) * chunk >= stream.len(), &mut |output| {
+                        if let Output::Deliver(bytes) = output {
+                            assert!(native[delivered..].starts_with(bytes));
+                            delivered += bytes.len();
+                        }
+                        true
+                    });
+                }
+                delivered
+            });
+            assert_eq!((delivered, calls, gate.gate().is_complete()), (native.len(), 0, true), "{name} by {chunk}");
+            cuts += 1;
+        }
+    }
+    println!("{cuts} cuts without an allocation");
+}
+
+/// The header, one frame, what the format holds, and what the gate is made of.
+const MOST: usize = PROLOGUE_LEN + HEADER_MAX as usize + FRAME_HEAD + FRAME_MAX as usize + FORMAT.hold.bytes() as usize;
+/// A gate and its readers, the room that they begin with, and the reasons and notes of a verdict.
+const CONSTANT: usize = 48 << 10;
+
+/// Pushes the input through and says how much was held at the most, the gate included.
+fn peak(input: &[u8], chunk: usize) -> usize {
+    let target = target(2);
+    let ((), _, peak) = measured(|| {
+        let options = Options { read_on: true, ..Options::default() };
+        let mut gate = PushGate::new(Gate::new(VENDORS, Some(target), options));
+        for (at, piece) in input.chunks(chunk).enumerate() {
+            gate.push(piece, (at + 1) * chunk >= input.len(), &mut |_| true);
+        }
+    });
+    peak
+}
+
+/// Prologue and header whose checksums are right, and the prologue's checksum.
+fn envelope(header: &[u8], header_len: u32) -> (Vec<u8>, u32) {
+    let mut bytes = b"TRANSIRE".to_vec();
+    bytes.extend_from_slice(&header_len.to_le_bytes());
+    bytes.extend_from_slice(&crc32c(header).to_le_bytes());
+    bytes.extend_from_slice(&[1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
+    let crc = crc32c(&bytes);
+    bytes.extend_from_slice(&crc.to_le_bytes());
+    bytes.extend_from_slice(header);
+    (bytes, crc)
+}
+
+fn attribute(id: u16, type_code: u8, length: u32, value: &[u8]) -> Vec<u8> {
+    let mut bytes = id.to_le_bytes().to_vec();
+    bytes.extend_from_slice(&[type_code, 0]);
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(value);
+    bytes
+}
+
+fn head(kind: u8, len: u32, seq: u32, payload: &[u8], prologue_crc: u32) -> Vec<u8> {
+    let mut head = FrameHead { kind, phase: 4, head_check: 0, len, seq, crc: 0 };
+    head.head_check = head.computed_check(prologue_crc);
+    head.crc = head.computed_crc(prologue_crc, payload);
+    [&head.write()[..], payload].concat()
+}
+
+#[test]
+fn no_length_is_trusted() {
+    let good: Vec<u8> = [
+        attribute(0x8001, 3, 4, b"mtty"),
+        attribute(0x80e0, 3, 6, b"opaque"),
+        attribute(0x80e1, 2, 8, &2_u64.to_le_bytes()),
+        attribute(0x80e3, 4, 16, &[7; 16]),
+        attribute(0x8100, 2, 8, &2_u64.to_le_bytes()),
+    ]
+    .concat();
+    let mut hostile: Vec<(String, Vec<u8>, usize)> = Vec::new();
+    let tail = vec![0xa5; 4096];
+    for length in [0, 65_537, 1 << 31, u32::MAX] {
+        let (bytes, _) = envelope(&good, length);
+        hostile.push((format!("a header of {length}"), [bytes, tail.clone()].concat(), 0));
+    }
+    for length in [5, 65_536, 1 << 31, u32::MAX] {
+        let header = [&good[..], &attribute(0xf000, 3, length, b"abc")].concat();
+        let (bytes, _) = envelope(&header, u32::try_from(header.len()).unwrap());
+        hostile.push((format!("an attribute of {length}"), [bytes, tail.clone()].concat(), 0));
+    }
+    let (bytes, crc) = envelope(&good, u32::try_from(good.len()).unwrap());
+    for kind in [1, 2, 3, 0x80, 0xff] {
+        for length in [1025, FRAME_MAX + 1, 1 << 31, u32::MAX] {
+            let frame = head(kind, length, 0, &[], crc);
+            // A frame that is announced and allowed gets the room of what has come.
+            hostile.push((format!("kind {kind} of {length}"), [&bytes[..], &frame, &tail].concat(), 2 * tail.len()));
+        }
+    }
+    let frame = head(1, FRAME_MAX, 0, &[], crc);
+    hostile.push(("a frame that does not come".into(), [&bytes[..], &frame, &tail].concat(), 2 * tail.len()));
+    for (what, bytes, room) in &hostile {
+        for chunk in [1, 100, bytes.len()] {
+            let peak = peak(bytes, chunk);
+            assert!(peak <= CONSTANT + room, "{what}, by {chunk}: {peak}");
+        }
+    }
+
+    // The most that may be held: the longest header, unknown attributes all over, the longest frames, thousands of notes.
+    let mut header = good.clone();
+    let mut number = 0x7000;
+    while number < 0x7fff && header.len() + 16 <= HEADER_MAX as usize {
+        header.extend(attribute(number, 0, 0, &[]));
+        number += 1;
+    }
+    let rest = HEADER_MAX as usize - header.len() - 8;
+    header.extend(attribute(0x7fff, 0, u32::try_from(rest).unwrap(), &vec![0; rest]));
+    let (mut bytes, crc) = envelope(&header, HEADER_MAX);
+    let payload = vec![7; FRAME_MAX as usize];
+    bytes.extend(head(1, FRAME_MAX, 0, &payload, crc));
+    for seq in 1..5000 {
+        bytes.extend(head(0x80, 0, seq, &[], crc));
+    }
+    bytes.extend(head(0x80, FRAME_MAX, 5000, &payload, crc));
+    bytes.extend(head(1, FRAME_MAX, 5001, &payload, crc));
+    for chunk in [4096, 65_537, 1 << 19, bytes.len()] {
+        let peak = peak(&bytes, chunk);
+        println!("{peak} bytes held of {} by {chunk}", bytes.len());
+        assert!(peak <= MOST + HEADER_MAX as usize + CONSTANT, "by {chunk}: {peak}");
+    }
+}
+
+#[test]
+fn random_inputs_stay_within_the_limits() {
+    let native = fixture("mtty2-both-ports.bin");
+    let parts = [(Initial, &native[..24]), (StopCopy, &native[24..])];
+    let seeds = [
+        native.clone(),
+        seal(&talkative(), "mtty", Digest::Blake3, &parts),
+        seal(&profile(2), "opaque", Digest::None, &parts),
+    ];
+    let mut numbers = Numbers(7);
+    for round in 0..3000 {
+        let mut bytes = seeds[numbers.below(seeds.len())].clone();
+        for _ in 0..numbers.below(6) {
+            let at = numbers.below(bytes.len());
+            bytes[at] = if numbers.below(2) == 0 { 0xff } else { numbers.byte() };
+        }
+        if round % 7 == 0 {
+            bytes = (0..=numbers.below(600)).map(|_| numbers.byte()).collect();
+        }
+        // Headers whose prologue is right get further.
+        if let Some((prologue, _)) = bytes.split_first_chunk_mut::<PROLOGUE_LEN>() {
+            let crc = crc32c(&prologue[..28]);
+            prologue[28..].copy_from_slice(&crc.to_le_bytes());
+        }
+        let chunk = 1 + numbers.below(bytes.len());
+        let peak = peak(&bytes, chunk);
+        assert!(peak <= CONSTANT + bytes.len(), "round {round}: {peak}");
+    }
+}

@@ -1,0 +1,83 @@
+//! The inputs of the fuzz targets, asked what the targets ask: the seeds, and everything that was ever found.
+
+mod support;
+
+#[path = "support/mend.rs"]
+mod mend;
+#[path = "support/oracle.rs"]
+mod oracle;
+
+use std::path::PathBuf;
+
+use support::{fixture, profile, seal};
+use transire_core::format::Phase::{Initial, Iterative, StopCopy, Unspecified};
+use transire_core::sealed::Digest;
+
+type Oracle = fn(&[u8]);
+const TARGETS: [(&str, Oracle); 3] = [("sealed", oracle::sealed), ("gate", oracle::gate), ("vendors", oracle::vendors)];
+
+fn folder(kind: &str, target: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(kind).join(target)
+}
+
+fn replay(kind: &str) -> usize {
+    let mut replayed = 0;
+    for (target, oracle) in TARGETS {
+        // A target without findings has no folder.
+        for entry in std::fs::read_dir(folder(kind, target)).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            println!("{}", path.display());
+            oracle(&std::fs::read(path).unwrap());
+            replayed += 1;
+        }
+    }
+    replayed
+}
+
+#[test]
+fn seeds_pass() {
+    assert!(replay("corpus") >= 20);
+}
+
+#[test]
+fn what_was_found_stays_mended() {
+    println!("{} regressions", replay("regressions"));
+}
+
+#[test]
+#[ignore = "writes fuzz/corpus/{sealed,gate,vendors}"]
+fn write_seeds() {
+    let native = fixture("mtty2-both-ports.bin");
+    let small = fixture("mtty1-wrapped.bin");
+    let parts = [(Initial, &native[..24]), (Iterative, &native[24..50]), (StopCopy, &native[50..])];
+    let streams = [
+        ("mtty-none", seal(&profile(2), "mtty", Digest::None, &parts)),
+        ("mtty-blake3", seal(&profile(1), "mtty", Digest::Blake3, &[(Unspecified, &small)])),
+        ("opaque-none", seal(&profile(1), "opaque", Digest::None, &[(Unspecified, b"abc"), (Unspecified, b"d")])),
+        ("empty", seal(&profile(2), "opaque", Digest::None, &[])),
+        ("profile", profile(2).to_bytes()),
+    ];
+    let natives = [
+        ("native-1", small),
+        ("native-2", native.clone()),
+        ("native-cut", native[..50].to_vec()),
+        ("native-padding", fixture("mutated/mtty2-both-ports.p1-pad29-170.bin")),
+        ("native-ring", fixture("mutated/mtty2-both-ports.p1-count-mismatch.bin")),
+    ];
+    let write = |target: &str, name: &str, head: &[u8], bytes: &[u8]| {
+        std::fs::create_dir_all(folder("corpus", target)).unwrap();
+        std::fs::write(folder("corpus", target).join(name), [head, bytes].concat()).unwrap();
+    };
+    for (name, stream) in &streams {
+        write("sealed", name, &[9], stream);
+        for (how, choice) in [("as-it-is", 0b1000_1001), ("mended", 0b0001_0010), ("deep", 0b0010_1100)] {
+            write("gate", &format!("{name}-{how}"), &[choice, 16], stream);
+        }
+    }
+    for (name, stream) in &natives {
+        write("vendors", name, &[9], stream);
+        write("gate", name, &[0b0000_0001, 16], stream);
+        write("gate", &format!("{name}-sealed"), &[0b1000_0111, 10], stream);
+        write("gate", &format!("{name}-opaque"), &[0b0100_0110, 40], stream);
+    }
+}
