@@ -15,9 +15,8 @@ use transire_core::vendors::VENDORS;
 use transire_core::vendors::mtty::{NR_PORTS, STREAM_VERSION};
 
 /// The header of a two-port mtty stream.
-pub const MTTY_HEADER: [u8; 24] = [
-    0x4e, 0x2c, 0x3e, 0x8c, 0x89, 0x09, 0x9d, 0x7e, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0,
-];
+pub const MTTY_HEADER: [u8; 24] =
+    [0x4e, 0x2c, 0x3e, 0x8c, 0x89, 0x09, 0x9d, 0x7e, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0];
 
 fn text(text: &'static str) -> OwnedValue {
     Value::Text(Text::constant(text)).to_owned()

@@ -22,7 +22,7 @@ pub(crate) fn node(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Node> {
     } else if object.is_instance_of::<PyString>() {
         NodeValue::Text(object.extract()?)
     } else if let Ok(bytes) = object.cast::<PyBytes>() {
-        NodeValue::Text(bytes.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect())
+        NodeValue::Text(hex(bytes.as_bytes()))
     } else if let Ok(mapping) = object.cast::<PyMapping>() {
         let mut entries = Vec::new();
         for item in mapping.items()?.iter() {
@@ -39,6 +39,11 @@ pub(crate) fn node(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Node> {
         return Err(usage(format!("a value cannot be of type {kind}: {object:?}")));
     };
     Ok(Node::new(value))
+}
+
+/// Bytes in hex, as every text form has them.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    transire_core::attribute::Value::Bytes(bytes).to_string()
 }
 
 /// A node as a Python object.

@@ -10,6 +10,7 @@ use transire_core::report::attribute_name;
 use transire_core::sealed::{ATTRIBUTE, FRAME, PROLOGUE};
 use transire_core::vendors::VENDORS;
 
+use crate::convert::hex;
 use crate::errors::{TransireError, usage};
 use crate::gate::{input_of, now, unknown_format};
 use crate::run::through;
@@ -236,10 +237,6 @@ impl Field {
             meaning: field.meaning,
         })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Bytes in words: their characters where all can be read, their number otherwise.

@@ -166,13 +166,11 @@ pub(crate) fn check(py: Python<'_>, source: &Bound<'_, PyAny>, target: &Bound<'_
 pub(crate) fn profile_of(py: Python<'_>, source: &Bound<'_, PyAny>, format: Option<&str>) -> PyResult<Profile> {
     let forced = format.map(|name| VENDORS.format(name).ok_or_else(|| unknown_format(name))).transpose()?;
     let parts = read_first(py, Source::open(source, None)?, None, forced)?;
-    match parts.source.clone() {
-        Some(profile) => Ok(Profile(profile)),
-        None => {
-            let verdict = Bound::new(py, Verdict::from(parts))?;
-            Err(Verdict::exception(&verdict).unwrap_or_else(|| usage("the source does not say what it comes from")))
-        }
+    if let Some(profile) = &parts.source {
+        return Ok(Profile(profile.clone()));
     }
+    let verdict = Bound::new(py, Verdict::from(parts))?;
+    Err(Verdict::exception(&verdict).unwrap_or_else(|| usage("the source does not say what it comes from")))
 }
 
 /// Read a whole stream and say whether the target can load it.
@@ -425,7 +423,7 @@ impl Prediction {
 }
 
 impl Prediction {
-    pub(crate) fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+    pub(crate) fn to_dict(self, py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
         let dict = PyDict::new(py);
         dict.set_item("accepted", self.accepted())?;
         dict.set_item("step", self.step())?;

@@ -1,5 +1,8 @@
 //! The module `transire._native`: a thin skin over the core. What is decided is decided there; here are Python's types,
 //! and the loops over files and pipes, which run without the interpreter lock.
+#![allow(clippy::doc_markdown, reason = "the documentation is Python's")]
+#![allow(clippy::needless_pass_by_value, reason = "Python's arguments are extracted, and then owned")]
+#![allow(clippy::struct_field_names, reason = "fields have the names of Python's properties")]
 
 mod convert;
 mod errors;

@@ -69,13 +69,10 @@ impl<'py> Source<'py> {
         if object.hasattr("read")? {
             return Ok(Self::Pulled(Box::new(OfReader { reader: object.clone().unbind() })));
         }
-        match PyBuffer::get(object) {
-            Ok(buffer) => Ok(Self::Pulled(Box::new(OfBuffer { buffer, at: 0 }))),
-            Err(_) => {
-                let kind = object.get_type().name()?;
-                Err(usage(format!("a source is bytes, a buffer, a path or a binary file, not {kind}")))
-            }
-        }
+        let kind = object.get_type();
+        let buffer = PyBuffer::get(object);
+        let wrong = |_| usage(format!("a source is bytes, a buffer, a path or a binary file, not {kind}"));
+        Ok(Self::Pulled(Box::new(OfBuffer { buffer: buffer.map_err(wrong)?, at: 0 })))
     }
 
     /// The file's name.
@@ -173,8 +170,9 @@ fn wait(descriptor: BorrowedFd<'_>, flags: PollFlags, deadline: Option<Duration>
 }
 
 /// Lets Python handle its signals: Ctrl-C ends a loop.
+#[allow(clippy::redundant_closure_for_method_calls, reason = "the method itself is not general enough in its lifetime")]
 fn signals() -> Result<(), Stop> {
-    Python::attach(|py| py.check_signals()).map_err(Stop::Python)
+    Ok(Python::attach(|py| py.check_signals())?)
 }
 
 struct OfBuffer {
@@ -316,7 +314,8 @@ impl Sink {
         match self {
             Self::None => Ok(()),
             Self::Memory(out) => {
-                slices.iter().for_each(|slice| out.extend_from_slice(slice));
+                out.extend_from_slice(slices[0]);
+                out.extend_from_slice(slices[1]);
                 Ok(())
             }
             Self::Descriptor(descriptor, deadline) => write_all(descriptor.as_fd(), *deadline, slices),

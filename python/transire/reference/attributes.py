@@ -7,6 +7,7 @@ frozenset, dict.
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from math import gcd
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -190,7 +191,11 @@ def _map(pairs: list[Any]) -> dict[str, str] | None:
     if not _ascending([pair.key for pair in pairs]):
         return None
     texts = [(_member(TEXT, pair.key), _member(TEXT, pair.value)) for pair in pairs]
-    return None if any(None in pair for pair in texts) else {key.plain: value.plain for key, value in texts if key and value}
+    return (
+        None
+        if any(None in pair for pair in texts)
+        else {key.plain: value.plain for key, value in texts if key and value}
+    )
 
 
 def _member(kind: int, data: bytes) -> Value | None:
@@ -200,4 +205,4 @@ def _member(kind: int, data: bytes) -> Value | None:
 
 def _ascending(items: list[bytes]) -> bool:
     least, most = MEMBERS
-    return least <= len(items) <= most and all(one < other for one, other in zip(items, items[1:], strict=False))
+    return least <= len(items) <= most and all(one < other for one, other in pairwise(items))
