@@ -984,3 +984,20 @@ def test_progress_is_told_and_can_stop_the_work(profile: Profile, two_ports: Tar
 
     with pytest.raises(KeyboardInterrupt):
         transire.verify(made, two_ports, progress=stop)
+
+
+def test_forms_of_proposals_that_were_never_merged() -> None:
+    device = transire.Profile.from_migration_version("8086-5912-GVTg_V5_8-00000001\n")
+    assert (device.vendor, device.attributes["pci_id"]) == ("gvt-g", "8086:5912")
+    with pytest.raises(transire.ProfileError, match="offset"):
+        transire.Profile.from_migration_version("8086-59zz-GVTg_V5_8-00000001")
+    source = transire.Profile.from_self(
+        "device_type=vfio_pci\nmdev_type=i915-GVTg_V5_2\ndevice_id=8086591d\naggregator=1\nsoftware_version=1.0.0\n"
+    )
+    compatible = (
+        "device_type=vfio_pci\nmdev_type=i915-GVTg_V5_{val1:int:1,2,4,8}\ndevice_id=8086591d\n"
+        "aggregator={val1}/2\nsoftware_version=1.0.0\n"
+    )
+    targets, dropped = transire.targets_from_compatible(source, compatible)
+    assert (len(targets), len(dropped)) == (3, 1)
+    assert any(transire.check(source, target).outcome is transire.Outcome.COMPATIBLE for target in targets)

@@ -1,7 +1,7 @@
 """Codec and validator for the migration streams of assigned devices.
 
-A stream comes in, its source is known from the first bytes, and the target's answer with its reasons is there before any
-payload has passed:
+A stream comes in, its source is known from the first bytes, and the target's answer with its reasons is there before
+any payload has passed:
 
 >>> import transire
 >>> target = transire.Target(vendor="mtty", attributes={"nr_ports": 1})
@@ -35,6 +35,7 @@ from transire._native import (
     profile_of,
     reason_ids,
     seal,
+    targets_from_compatible,
     template,
     unseal,
     vendors,
@@ -89,6 +90,7 @@ __all__ = [
     "profile_of",
     "reason_ids",
     "seal",
+    "targets_from_compatible",
     "template",
     "unseal",
     "vendors",

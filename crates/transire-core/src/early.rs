@@ -86,6 +86,7 @@ pub fn judge_first(
             for reason in notes.reasons().iter().chain(judged.reasons()) {
                 verdict.push(*reason);
             }
+            verdict.count_dropped(notes.dropped().saturating_add(judged.dropped()));
             Early::Judged { format, within: within.min(u32::try_from(widen(prefix.len())).unwrap_or(u32::MAX)) }
         }
     }

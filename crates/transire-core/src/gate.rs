@@ -514,6 +514,7 @@ impl Gate {
     fn open_sealed(&mut self) -> Option<Plan> {
         self.judged = true;
         let is_stream = self.sealed.content() == Content::Sealed;
+        self.verdict.count_dropped(self.sealed.notes_dropped());
         if let Some(target) = self.target.clone() {
             if is_stream {
                 judge_seal(Some(self.sealed.digest().code()), &target, &mut self.verdict);

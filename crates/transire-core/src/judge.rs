@@ -236,7 +236,7 @@ impl Case<'_> {
                 } else if id == reasons::NOT_REPORTED_YET && matches!(terms.compare, Compare::SameCapacity(_)) {
                     verdict.push(here(terms.reason(id, AGGREGATION)));
                 } else if terms.mismatch == Mismatch::Administrator {
-                    self.ask_administrator(terms, verdict);
+                    self.ask_administrator(terms, &here, verdict);
                 } else {
                     verdict.push(here(terms.reason(id, terms.source)));
                 }
@@ -247,7 +247,7 @@ impl Case<'_> {
     /// Says what it means that a side, or each, lacks its attribute.
     fn lacking(&self, terms: &Terms<'_>, source: Option<Lack>, target: Option<Lack>, verdict: &mut Verdict) {
         if source == Some(Lack::Ask) || target == Some(Lack::Ask) {
-            self.ask_administrator(terms, verdict);
+            self.ask_administrator(terms, &|reason| reason, verdict);
         }
         let mut said = None;
         for (lack, attribute) in [(source, terms.source), (target, terms.target)] {
@@ -262,7 +262,8 @@ impl Case<'_> {
         }
     }
 
-    fn ask_administrator(&self, terms: &Terms<'_>, verdict: &mut Verdict) {
+    /// `place` says where in the input the value stands that was compared, if one was.
+    fn ask_administrator(&self, terms: &Terms<'_>, place: &dyn Fn(Reason) -> Reason, verdict: &mut Verdict) {
         let reported = |value: &Value<'_>| *value != Value::Unknown;
         let source = self.source.value(terms.source).filter(reported);
         let target = self.target.value(terms.target).filter(reported);
@@ -278,7 +279,7 @@ impl Case<'_> {
             verdict.push(terms.reason(id, terms.source).because(Datum::None, which));
         }
         if !settled {
-            verdict.push(terms.reason(reasons::NEEDS_ASSERTION, terms.source));
+            verdict.push(place(terms.reason(reasons::NEEDS_ASSERTION, terms.source)));
         }
     }
 

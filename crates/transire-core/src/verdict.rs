@@ -522,6 +522,11 @@ impl Verdict {
         }
     }
 
+    /// Counts reasons that somebody else did not keep.
+    pub fn count_dropped(&mut self, count: u64) {
+        self.dropped = self.dropped.saturating_add(count);
+    }
+
     /// Whether a reason that is no note has been found.
     pub fn is_settled_against(&self) -> bool {
         self.outcome != Outcome::Compatible

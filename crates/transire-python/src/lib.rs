@@ -27,7 +27,7 @@ mod _native {
     #[pymodule_export]
     use crate::judge::{Prediction, check, predict, profile_of, verify};
     #[pymodule_export]
-    use crate::profile::{Profile, Target};
+    use crate::profile::{Profile, Target, targets_from_compatible};
     #[pymodule_export]
     use crate::run::{gate, seal, unseal};
     #[pymodule_export]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 use transire_core::vendors::VENDORS;
 use transire_text::{Node, load_profile, load_target, profile_to_node, read_profile, read_target};
 
@@ -68,6 +68,20 @@ impl Profile {
     fn read(data: &Bound<'_, PyAny>) -> PyResult<Self> {
         let profile = load_profile(&bytes_of(data)?, VENDORS).map_err(|error| text_error(&error))?;
         Ok(Self(Arc::new(profile)))
+    }
+
+    /// Read a `migration_version` of GVT-g, as the kernel patches of 2019 and 2020 had it, in either of its two forms.
+    #[staticmethod]
+    fn from_migration_version(text: &str) -> PyResult<Self> {
+        let profile = transire_text::profile_from_migration_version(text, VENDORS);
+        Ok(Self(Arc::new(profile.map_err(|error| text_error(&error))?)))
+    }
+
+    /// Read a `migration/self`, as the proposal of August 2020 had it: one key=value a line.
+    #[staticmethod]
+    fn from_self(text: &str) -> PyResult<Self> {
+        let profile = transire_text::profile_from_self(text, VENDORS);
+        Ok(Self(Arc::new(profile.map_err(|error| text_error(&error))?)))
     }
 
     /// The family of devices.
@@ -186,4 +200,23 @@ impl Target {
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         Ok(format!("Target(vendor={:?}, attributes={})", self.vendor(), self.attributes(py)?.repr()?))
     }
+}
+
+/// The targets that a device's `migration/compatible` comes to, as the proposal of August 2020 had it, and what was
+/// dropped on the way. The device takes what one of the targets takes.
+#[pyfunction]
+pub(crate) fn targets_from_compatible<'py>(
+    py: Python<'py>,
+    device: &Profile,
+    text: &str,
+) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyTuple>)> {
+    let read = transire_text::targets_from_compatible(&device.0, text, VENDORS);
+    let read = read.map_err(|error| text_error(&error))?;
+    let targets = read.targets.into_iter().map(|target| Py::new(py, Target(Arc::new(target))));
+    let targets = PyTuple::new(py, targets.collect::<PyResult<Vec<_>>>()?)?;
+    let dropped = PyTuple::new(
+        py,
+        read.dropped.iter().map(|dropped| format!("{}: {}", dropped.at, dropped.message)).collect::<Vec<_>>(),
+    )?;
+    Ok((targets, dropped))
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from transire import Profile, Target
@@ -57,6 +58,17 @@ def load_profile(name: str) -> Profile:
     """Load a profile in any form."""
     with about(called(name)):
         return Profile.read(_text()) if name == "-" else Profile.load(name)
+
+
+def load_history(name: str, form: str) -> Profile:
+    """Load a profile in one of the forms of the proposals that were never merged."""
+    with about(called(name)):
+        text = _text() if name == "-" else Path(name).read_bytes()[: TEXT_MAX + 1]
+        try:
+            decoded = text.decode()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"not UTF-8 at offset {error.start}") from None
+        return Profile.from_self(decoded) if form == "self" else Profile.from_migration_version(decoded)
 
 
 def load_target(name: str) -> Target:

@@ -157,18 +157,23 @@ def gate(arguments: Namespace) -> int:
             format=arguments.format,
             admit=arguments.admit,
             deadline=arguments.deadline,
-            on_verdict=None if arguments.json or arguments.quiet else _first_verdict,
+            on_verdict=None if arguments.json or arguments.quiet else _FirstVerdict(),
             progress=watch,
         )
     return _end(arguments, verdict, "compatible", "not complete: do not load what was delivered")
 
 
-def _first_verdict(verdict: Verdict) -> None:
-    """Say that the source is known and admitted; a refusal is said at the end, which then comes at once."""
-    if verdict.outcome is Outcome.COMPATIBLE and sys.stderr is not None:
-        screen = Screen(sys.stderr)
+class _FirstVerdict:
+    """Say once that the source is known and admitted; a refusal is said at the end, which then comes at once."""
+
+    said = False
+
+    def __call__(self, verdict: Verdict) -> None:
+        if self.said or verdict.outcome is not Outcome.COMPATIBLE or sys.stderr is None:
+            return
+        self.said = True
         source = f", judged from the first {verdict.bytes_examined} bytes"
-        screen.line("transire: ", (str(verdict.outcome), STYLES[verdict.outcome]), source)
+        Screen(sys.stderr).line("transire: ", (str(verdict.outcome), STYLES[verdict.outcome]), source)
 
 
 def _end(arguments: Namespace, verdict: Verdict | bytes, passed: str, failed: str) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import transire
 from transire.cli.arguments import PLAIN, VERDICTS, add_format, add_json, command
 from transire.cli.failure import about
-from transire.cli.files import called, load_profile, source_of, standard_output
+from transire.cli.files import called, load_history, load_profile, source_of, standard_output
 from transire.cli.show import Screen
 
 if TYPE_CHECKING:
@@ -107,10 +107,18 @@ transire profile encode source.toml --text""",
         description=f"Write a profile in a form that people edit.\n{FORMS}",
         examples="""
 transire profile decode source.profile > source.toml
-transire profile decode source.profile --json""",
+transire profile decode source.profile --json
+echo 8086-5912-GVTg_V5_8-00000001 | transire profile decode - --as migration-version""",
         codes=PLAIN,
     )
     added.add_argument("file", metavar="FILE", help="a profile in any form")
+    added.add_argument(
+        "--as",
+        dest="history",
+        choices=("migration-version", "self"),
+        help="FILE is of a proposal for the kernel that was never merged: a migration_version string of GVT-g"
+        " (2019 and 2020), or a migration/self file (August 2020)",
+    )
     add_json(added, "as JSON")
 
 
@@ -155,7 +163,7 @@ def encode(arguments: Namespace) -> int:
 
 def decode(arguments: Namespace) -> int:
     """Run `transire profile decode`."""
-    profile = load_profile(arguments.file)
+    profile = load_history(arguments.file, arguments.history) if arguments.history else load_profile(arguments.file)
     _print(profile.to_json() if arguments.json else profile.to_toml())
     return 0
 

@@ -266,6 +266,11 @@ impl SealedReader {
         self.header().map(|header| payload_format(&header)).filter(|name| !name.is_empty())
     }
 
+    /// Notes on the header that were counted and not kept.
+    pub fn notes_dropped(&self) -> u64 {
+        self.notes.dropped()
+    }
+
     /// What the source said when it gave up.
     pub fn abort_text(&self) -> Option<&str> {
         self.abort_text.as_deref()

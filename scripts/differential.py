@@ -1,0 +1,663 @@
+"""The compiled part against the reference, over inputs that are made here: python scripts/differential.py --help
+
+Every input is made from a number, so it can be made again. An input is a native stream, a profile or a sealed stream,
+built from scratch or by `transire.seal`, then changed; after most changes the checksums are put right as far as the
+lengths lead, so that the change reaches the checks behind them. Both sides must give the same outcome and the same
+reasons, each with its id, its offset and whether that is in the payload: the first error of structure, every finding of
+the rules, every note.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import struct
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import transire
+from transire import reference
+from transire.reference.attributes import LENGTHS, decode
+from transire.reference.blake3 import blake3
+from transire.reference.crc32c import crc32c
+from transire.reference.vendors import FORMATS, VENDORS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Said = dict[str, Any]
+"""A target as its TOML file says it."""
+
+
+class Case(NamedTuple):
+    """An input, and the target before which it stands."""
+
+    data: bytes
+    target: Said | None
+
+
+class Answer(NamedTuple):
+    """What one side says: the reasons sorted, since their order is for people."""
+
+    outcome: str
+    reasons: tuple[tuple[str, int | None, bool], ...]
+    dropped: int
+
+
+class Difference(NamedTuple):
+    """An input about which the two sides disagree."""
+
+    case: Case
+    compiled: Answer
+    reference: Answer
+
+
+# Comparing.
+
+
+def compare(case: Case) -> tuple[Answer, Difference | None]:
+    """The answer of the compiled part, and whether the reference's is another one."""
+    verdict = transire.verify(case.data, transire.Target(**case.target) if case.target else None)
+    one = _answer(verdict.outcome.name, verdict.reasons, verdict.dropped)
+    other = of_reference(case)
+    if one == other or beyond(case.data, verdict.format):
+        return one, None
+    for tolerated in TOLERATED:
+        other = tolerated.instead(case, one, other)
+    return one, None if one == other else Difference(case, one, of_reference(case))
+
+
+def of_reference(case: Case) -> Answer:
+    """The answer of the reference."""
+    reading = reference.read(case.data, case.target)
+    return _answer(reading.outcome.name, reading.reasons, reading.dropped)
+
+
+def _answer(outcome: str, reasons: Any, dropped: int) -> Answer:
+    found = [(reason.id, reason.offset, reason.in_payload) for reason in reasons]
+    return Answer(outcome, tuple(sorted(found, key=str)), dropped)
+
+
+def beyond(data: bytes, found: str | None) -> bool:
+    """The reference knows fewer vendors and formats. Of an input that is of another one it can only say so."""
+    if data[:8] == b"TRANSIRE" and data[32:36] == b"\x01\x80\x03\x00":
+        length = int.from_bytes(data[36:40], "little")
+        return data[40 : 40 + length] in NOT_IN_REFERENCE
+    return found is not None and found.encode() in FORMATS_NOT_IN_REFERENCE
+
+
+class Tolerated(NamedTuple):
+    """A difference that is known, and for somebody else to settle. From the case, the compiled part's answer and the
+    reference's, `instead` makes what the reference would say if it were settled the other way. A test wants `example`
+    to differ still.
+    """
+
+    reason: str
+    instead: Callable[[Case, Answer, Answer], Answer]
+    example: Case
+
+
+def _any_digest(case: Case, _compiled: Answer, reference: Answer) -> Answer:
+    said = case.target or {}
+    if (said.get("requires") or {}).get("digest") != "none":
+        return reference
+    return of_reference(case._replace(target={**said, "requires": {"sealed": True}}))
+
+
+def _not_counted(_case: Case, compiled: Answer, reference: Answer) -> Answer:
+    unknown = sum(identity == "attribute.unknown" for identity, _, _ in reference.reasons)
+    fewer = unknown == 16 and compiled.dropped < reference.dropped
+    return reference._replace(dropped=compiled.dropped) if fewer else reference
+
+
+NOT_IN_REFERENCE = {row.name.encode() for row in transire.vendors()} - {name.encode() for name in VENDORS}
+FORMATS_NOT_IN_REFERENCE = {row.name.encode() for row in transire.formats()} - {name.encode() for name in FORMATS}
+
+
+# Writing. Nothing here is checked: what is wrong is wanted.
+
+
+def envelope(content: int, header: bytes, frames: bytes = b"") -> bytes:
+    """A prologue, the header, and frames whose checksums `mend` fills in."""
+    prologue = struct.pack("<8sIIHHB3xII", b"TRANSIRE", len(header), 0, 1, 0, content, 0, 0)
+    return mend(prologue + header + frames, 3)
+
+
+def attribute(identity: int, kind: int, value: bytes) -> bytes:
+    """An attribute."""
+    return struct.pack("<HBBI", identity, kind, 0, len(value)) + value
+
+
+def frame(kind: int, phase: int, seq: int, payload: bytes) -> bytes:
+    """A frame without its checksums."""
+    return struct.pack("<BBHIII", kind, phase, 0, len(payload), seq & 0xFFFFFFFF, 0) + payload
+
+
+def mend(data: bytes, level: int) -> bytes:
+    """Computes checksums again: 1 those of prologue and header, 2 those of frames, too, 3 the digest, too."""
+    new = bytearray(data)
+    if level < 1 or len(new) < 32:
+        return data
+    at = 32 + min(int.from_bytes(new[8:12], "little"), len(new) - 32)
+    struct.pack_into("<I", new, 12, crc32c(bytes(new[32:at])))
+    struct.pack_into("<I", new, 28, crc32c(bytes(new[:28])))
+    while level > 1 and at + 16 <= len(new):
+        size = int.from_bytes(new[at + 4 : at + 8], "little")
+        struct.pack_into(
+            "<H", new, at + 2, crc32c(bytes(new[28:32] + new[at : at + 2] + new[at + 4 : at + 12])) & 0xFFFF
+        )
+        if at + 16 + size > len(new):
+            break
+        if level > 2 and new[at] == 2 and size == 40:
+            new[at + 24 : at + 56] = blake3(bytes(new[:at]))
+        struct.pack_into(
+            "<I", new, at + 12, crc32c(bytes(new[28:32] + new[at : at + 12] + new[at + 16 : at + 16 + size]))
+        )
+        at += 16 + size
+    return bytes(new)
+
+
+VENDOR = attribute(0x8001, 3, b"mtty")
+OPAQUE = (
+    VENDOR
+    + attribute(0x80E0, 3, b"opaque")
+    + attribute(0x80E1, 2, struct.pack("<Q", 2))
+    + attribute(0x80E3, 4, bytes(16))
+)
+TOLERATED = (
+    Tolerated(
+        'targets.md: `digest = "none"` demands just that; the compiled part takes a stream with a digest, too',
+        _any_digest,
+        Case(envelope(2, OPAQUE, frame(2, 4, 0, bytes(40))), {"vendor": "mtty", "requires": {"digest": "none"}}),
+    ),
+    Tolerated(
+        "format.md: of the notes of one id the first 16 are kept and the others counted; the compiled part does not "
+        "count unknown attributes beyond them",
+        _not_counted,
+        Case(envelope(1, VENDOR + b"".join(attribute(0x7000 + at, 4, b"x") for at in range(17))), None),
+    ),
+)
+
+
+# Making inputs.
+
+
+def make(random: Random) -> Case:
+    """An input, as the numbers fall."""
+    kind = random.randrange(20)
+    if kind < 3:
+        data = native(random)
+    elif kind < 7:
+        data = envelope(1, header(random, None))
+    elif kind < 9:
+        data = by_seal(random)
+    else:
+        data = sealed(random)
+    if random.randrange(2):
+        for _ in range(random.choice((1, 1, 1, 2, 3))):
+            data = change(random, data)
+    return Case(data, target(random) if random.randrange(12) else None)
+
+
+def octets(random: Random, length: int) -> bytes:
+    """Bytes of any value."""
+    return bytes(random.randrange(256) for _ in range(length))
+
+
+def rarely(random: Random, often: int = 12) -> bool:
+    """One time in so many."""
+    return random.randrange(often) == 0
+
+
+def native(random: Random) -> bytes:
+    """A stream of mtty: sound, but for now and then."""
+    ports = random.choice((1, 2))
+    data = bytes.fromhex("4e2c3e8c89099d7e") + struct.pack("<4I", 1, 0, ports, 0)
+    for _ in range(ports):
+        head, tail = random.randrange(16), random.randrange(16)
+        count = (head - tail) % 16 or random.choice((0, 16))
+        data += octets(random, 8) + b"\0" * 8 + octets(random, 8)
+        data += struct.pack(
+            "<5BBH4B",
+            *(head, tail, count, random.randrange(2), random.randrange(2)),
+            *(rarely(random), random.randrange(65536), random.randrange(256), random.choice((1, 16))),
+            *(random.choice((0, 1, 1, 2)), rarely(random)),
+        )
+    return data
+
+
+def text(random: Random) -> bytes:
+    """A text, or nearly one."""
+    if rarely(random, 8):
+        edges = (
+            "\x1f",
+            "\x20",
+            "\x7e",
+            "\x7f",
+            "\x9f",
+            "\xa0",
+            "\u061c",
+            "\u200a",
+            "\u200b",
+            "\u2010",
+            "\u2027",
+            "\u202e",
+        )
+        character = random.choice(
+            (*edges, "\u202f", "\u205f", "\u2060", "\u206f", "\u2070", "\ufeff", "\uffff", "\U0010ffff")
+        )
+        return b"a" * random.randrange(2) + character.encode()
+    if rarely(random, 16):
+        return random.choice(
+            (b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80", b"\xff", b"\xe2\x82", b"", b"x" * 1024, b"x" * 1025)
+        )
+    return random.choice(
+        (b"a", b"b", b"ab", b"vfio-pci", b"vfio-ap", b"mtty-1", b"mtty-2", b"550.054.14", "größer".encode())
+    )
+
+
+def member(value: bytes) -> bytes:
+    """A member of a set, or a key or a value of a map."""
+    return struct.pack("<H", len(value)) + value
+
+
+def value(random: Random, kind: int) -> bytes:
+    """A value of a type, well formed more often than not."""
+    number = random.choice((0, 1, 2, 3, 8, 255, 256, 2**32, 2**53 + 1, 2**64 - 1))
+    match kind:
+        case 1:
+            return bytes([random.choice((0, 1, 1, 0, 2))])
+        case 2:
+            return struct.pack("<Q", number)
+        case 3:
+            return text(random)
+        case 4:
+            return octets(random, random.choice((1, 2, 16, 16, 4)))
+        case 5:
+            return struct.pack("<3I", *(random.choice((0, 1, 1, 2, 6, 12, 95, 2**32 - 1)) for _ in range(3)))
+        case 6:
+            return struct.pack("<2Q", random.choice((0, 1, number)), number)
+        case 7:
+            return octets(random, random.choice((0, 1, 2, 31))) + bytes([random.choice((0, 1, 128, 7))])
+        case 8:
+            inner = random.choice((2, 3, 10, 10, 3, 2, 4))
+            members = [value(random, inner) for _ in range(random.choice((0, 1, 1, 2, 3, 5)))]
+            if rarely(random, 64):
+                members = [struct.pack("<Q", one) for one in range(random.choice((256, 257)))]
+            return bytes([inner]) + b"".join(map(member, in_order(random, members))) + b"\0" * rarely(random, 16)
+        case 9:
+            return struct.pack(
+                "<2I", *random.choice(((0, 1), (1, 1), (1, 2), (3, 8), (2, 4), (0, 2), (1, 0), (0, 0), (7, 3)))
+            )
+        case 10:
+            return struct.pack("<2H", random.choice((0x8086, 0)), random.choice((0x4941, 0x4943, 0)))
+        case 11:
+            keys = in_order(random, [text(random) for _ in range(random.choice((0, 1, 1, 2, 3)))])
+            return b"".join(member(key) + member(text(random)) for key in keys) + b"\0" * rarely(random, 16)
+        case 12:
+            return b"\0" * rarely(random)
+    return octets(random, random.randrange(4))
+
+
+def sound(random: Random, kind: int) -> bytes:
+    """A value of a type, well formed nearly always."""
+    for _ in range(8):
+        made = value(random, kind)
+        least, most = LENGTHS.get(kind, (0, len(made)))
+        if kind not in LENGTHS or (least <= len(made) <= most and decode(kind, made) is not None):
+            break
+    return made
+
+
+def in_order(random: Random, members: list[bytes]) -> list[bytes]:
+    """Sorted and without duplicates, most of the time."""
+    return members if rarely(random) else sorted(set(members))
+
+
+TYPES = {3: 3, 4: 10, 5: 10, 6: 2, 7: 3, 8: 5, 9: 3, 10: 2, 11: 9, 12: 5, 13: 3, 14: 2, 0x101: 5}
+"""Numbers that are known, with the types of their values."""
+UNKNOWN = (0x0002, 0x000F, 0x00DF, 0x0102, 0x0FFF, 0x6FFF, 0x7000, 0x7001, 0x7002, 0x7FFF)
+
+
+def header(random: Random, stream: tuple[bytes, int, int] | None) -> bytes:
+    """A header: of a profile, or of a stream with payload_format, digest and payload bytes."""
+    wild = rarely(random, 3)
+    vendor = b"mtty" if not rarely(random, 20) else random.choice((b"acme", b"mtt", b"mtty2", b"Mtty"))
+    parts = {0x8001: (3, vendor)}
+    for number in random.sample(sorted(TYPES), random.choice((0, 0, 1, 2, 4))):
+        kind = 12 if rarely(random, 6) else TYPES[number]
+        parts[number] = (kind, value(random, kind) if wild else sound(random, kind))
+    if 10 in parts and not wild:
+        parts[10] = (2, struct.pack("<Q", random.choice((1, 2, 8))))
+    if 8 in parts and not rarely(random, 3):
+        parts[8] = (5, struct.pack("<3I", 6, random.choice((11, 12, 13)), 95))
+    if 9 in parts and not rarely(random, 3):
+        parts[9] = (3, random.choice((b"mtty-1", b"mtty-2", b"mtty-3")))
+    if 0x101 in parts and not rarely(random, 3):
+        parts[0x101] = (5, struct.pack("<3I", 1, 0, rarely(random, 3)))
+    if random.randrange(4):
+        parts[0x8100] = (
+            (2, struct.pack("<Q", random.choice((1, 2, 3 if wild else 1)))) if not rarely(random) else (12, b"")
+        )
+    for _ in range(random.choice((0, 0, 0, 1, 2, 20 if rarely(random) else 3))):
+        number = random.choice(UNKNOWN) if not rarely(random, 3) else random.randrange(1, 0x8000)
+        if stream is None and 0xE0 <= number <= 0xFF and not rarely(random):
+            continue
+        if number not in TYPES and number | 0x8000 not in parts and number not in (1, 0x100, *range(0xE0, 0xE5)):
+            kind = random.choice((0, 13, 255, *range(1, 13)))
+            critical = 0x8000 if rarely(random, 10 if wild else 60) else 0
+            parts[number | critical] = (kind, value(random, kind) if wild else sound(random, kind))
+    if stream:
+        name, digest, total = stream
+        parts[0x80E0] = (3, name)
+        parts[0x80E1] = (2, struct.pack("<Q", digest))
+        parts[0x80E3] = (4, octets(random, 16))
+        if rarely(random, 4):
+            parts[0x00E2] = (2, struct.pack("<Q", total + rarely(random, 5)))
+        if rarely(random, 6):
+            parts[0x00E4] = (3, b"net0")
+    if wild and rarely(random, 8):
+        parts.pop(random.choice(sorted(parts)))
+    order = sorted(parts, key=lambda identity: identity & 0x7FFF)
+    if wild and rarely(random, 8):
+        random.shuffle(order)
+    if wild and rarely(random, 8):
+        order.append(random.choice(order or [1]))
+    return b"".join(attribute(identity, *parts.get(identity, (3, b"x"))) for identity in order)
+
+
+def sealed(random: Random) -> bytes:
+    """A sealed stream that nobody but this wrote."""
+    name = random.choice((b"mtty", b"mtty", b"opaque")) if not rarely(random, 25) else b"acme-stream"
+    payload = native(random) if name == b"mtty" and not rarely(random, 25) else octets(random, random.randrange(40))
+    for _ in range(1 if rarely(random, 4) else 0):
+        payload = change(random, payload)
+    digest = random.choice((1, 1, 2)) if not rarely(random, 25) else random.choice((0, 3, 2**63))
+    front = header(random, (name, digest, len(payload)))
+    return envelope(2, front, b"".join(frames(random, payload, digest)))
+
+
+def frames(random: Random, payload: bytes, digest: int) -> Iterator[bytes]:
+    """Frames of a payload, cut anywhere, with ancillary ones between them, and an end."""
+    cuts = sorted(random.randrange(len(payload) + 1) for _ in range(random.choice((0, 0, 1, 1, 2, 3))))
+    if rarely(random, 3):
+        cuts = [*cuts, 24] if len(payload) > 24 else cuts
+    pieces = [payload[one:other] for one, other in zip([0, *sorted(cuts)], [*sorted(cuts), len(payload)], strict=True)]
+    phases = phase_order(random)
+    seq = 0
+    for piece in pieces:
+        if not piece and not rarely(random):
+            continue
+        if rarely(random, 8):
+            yield frame(random.choice((0x80, 0x81, 0xFF)), 4, seq, octets(random, random.randrange(4)))
+            seq += 1
+        yield frame(1, next(phases), seq, piece)
+        seq += 1 if not rarely(random, 60) else random.choice((0, 2, 256))
+    if rarely(random, 15):
+        yield frame(3, 4, seq, random.choice((b"", b"gave up", b"\x1b[0m", b"\xff", b"x" * 1024, b"x" * 1025)))
+        return
+    total = len(payload) + (random.choice((1, -1, 2**40)) if rarely(random, 40) else 0)
+    yield frame(2, 4, seq, struct.pack("<Q", total % 2**64) + (b"\0" * 32 if digest == 2 else b""))
+
+
+def phase_order(random: Random) -> Iterator[int]:
+    """Phases that may follow each other, most of the time."""
+    if rarely(random):
+        while True:
+            yield random.randrange(6)
+    if random.randrange(2):
+        while True:
+            yield 4
+    stopped = False
+    while True:
+        stopped = stopped or random.randrange(2) == 1
+        yield 3 if stopped else random.choice((1, 2))
+
+
+def by_seal(random: Random) -> bytes:
+    """A sealed stream that the compiled part wrote, with a native payload or an opaque one."""
+    payload = native(random)
+    ports = payload[16]
+    attributes: Said = {"nr_ports": ports} if random.randrange(2) else {"mdev_type": f"mtty-{ports}"}
+    if random.randrange(2):
+        attributes["driver_version"] = random.choice(("6.12.95", "6.13", "6.12.90"))
+    payload_format = random.choice((None, "opaque"))
+    if payload_format:
+        payload = payload[: random.randrange(len(payload) + 1)]
+    made = transire.seal(
+        payload,
+        transire.Profile("mtty", attributes),
+        payload_format=payload_format,
+        digest=random.choice(("none", "blake3")),
+        payload_len=random.choice((None, len(payload))),
+        stream_id=octets(random, 16),
+    )
+    assert isinstance(made, bytes)
+    return made
+
+
+# Changing inputs.
+
+
+def change(random: Random, data: bytes) -> bytes:
+    """One change; then, most of the time, the checksums are put right."""
+    if rarely(random, 5):
+        return data[: random.randrange(len(data) + 1)]
+    new = bytearray(data)
+    at = random.choice(spots(data)) if random.randrange(3) else random.randrange(len(data) + 1)
+    kind = random.randrange(10)
+    if kind < 4 and at < len(new):
+        new[at] ^= 1 << random.randrange(8)
+    elif kind < 6 and at < len(new):
+        new[at] = random.choice((0, 1, 2, 3, 4, 5, 12, 13, 0x7F, 0x80, 0xFF))
+    elif kind < 7 and at + 4 <= len(new):
+        edges = (0, 1, 8, 9, 40, 1024, 1025, 65_535, 65_536, 65_537, 1_048_576, 1_048_577, 2**32 - 1, len(new) - at)
+        struct.pack_into("<I", new, at, random.choice(edges))
+    elif kind < 8:
+        new[at:at] = octets(random, random.choice((1, 1, 2, 8)))
+    elif kind < 9:
+        del new[at : at + random.choice((1, 1, 2, 8, 16))]
+    else:
+        new += octets(random, random.choice((1, 1, 16, 64)))
+    return mend(bytes(new), random.choice((0, 1, 2, 3, 3, 3)))
+
+
+def spots(data: bytes) -> list[int]:
+    """Offsets at which something says what follows: heads of attributes and of frames, and the prologue's fields."""
+    if data[:8] != b"TRANSIRE" or len(data) < 32:
+        return [0, 8, 12, 16, 20, *range(48, 60), *range(84, 96)]
+    found = [8, 9, 10, 12, 16, 18, 20, 21, 23, 24, 28]
+    end = 32 + int.from_bytes(data[8:12], "little")
+    at = 32
+    while at < min(end, len(data)):
+        found += [at, at + 1, at + 2, at + 3, at + 4, at + 8]
+        at += 8 + int.from_bytes(data[at + 4 : at + 8], "little")
+    at = end
+    while at < len(data):
+        found += [at, at + 1, at + 2, at + 4, at + 5, at + 8, at + 12, at + 16, at + 24]
+        at += 16 + int.from_bytes(data[at + 4 : at + 8], "little")
+    return found
+
+
+# Making targets.
+
+
+def target(random: Random) -> Said:
+    """A target without an error of usage."""
+    ports = random.choice((1, 2))
+    said: Said = {"vendor": "mtty", "attributes": {}}
+    device = said["attributes"]
+    if random.randrange(5):
+        device["nr_ports"] = ports if random.randrange(12) else {"unknown": True}
+    if rarely(random, 3):
+        device["mdev_type"] = random.choice((f"mtty-{ports}", f"mtty-{ports}", {"unknown": True}))
+    if rarely(random, 2):
+        device["driver_version"] = random.choice(("6.12.95", "6.12.95", "6.13", "1", {"unknown": True}))
+    if rarely(random, 4):
+        device["device_api"] = random.choice(("vfio-pci", "vfio-pci", "vfio-ap", {"unknown": True}))
+    if rarely(random, 6):
+        device["stream_version"] = random.choice(("1.0.0", "1.0", "1.1", "2.0", "1.0.1", {"unknown": True}))
+    if rarely(random, 6):
+        device["aggregation"] = random.choice((1, 2, 8))
+    if rarely(random, 8):
+        device["pci_id"] = random.choice(("8086:4941", "8086:4943"))
+    if rarely(random, 8):
+        device["capacity"] = random.choice(("1/2", "3/8", "1/1"))
+    if rarely(random, 8):
+        device["0x7001"] = random.choice(PRIVATE)
+    if rarely(random, 3):
+        said["accepts"] = {
+            name: accept(random, name) for name in random.sample(sorted(ACCEPTABLE), random.choice((1, 1, 2, 3)))
+        }
+    if rarely(random, 4):
+        said["settable"] = {name: settable(random, name) for name in random.sample(SETTABLE, random.choice((1, 2)))}
+    if rarely(random, 8):
+        said["requires"] = random.choice(
+            ({"sealed": True}, {"digest": "blake3"}, {"digest": "none"}, {"sealed": True, "digest": "blake3"})
+        )
+    if rarely(random, 12):
+        by: Said = {"by": "platform team", "reason": "tested together"}
+        said["assertions"] = [{"attribute": "nr_ports", "source": 1, "target": 2, **by}]
+    return said
+
+
+PRIVATE = ({"type": "uint", "value": 1}, {"type": "text", "value": "a"}, {"type": "bool", "value": True})
+ACCEPTABLE = {
+    "nr_ports": "uint",
+    "stream_version": "version",
+    "driver_version": "version",
+    "software_version": "version",
+    "mdev_type": "text",
+    "device_api": "text",
+    "driver": "text",
+    "aggregation": "uint",
+    "revision": "uint",
+    "pci_id": "pci_id",
+    "capacity": "ratio",
+}
+SETTABLE = ["nr_ports", "mdev_type", "stream_version", "device_api", "aggregation", "driver_version"]
+WRITTEN: dict[str, tuple[Any, ...]] = {
+    "nr_ports": (1, 2),
+    "mdev_type": ("mtty-1", "mtty-2"),
+    "uint": (1, 2, 8),
+    "version": ("1.0.0", "6.12.95", "6.13", "7", "1.1"),
+    "text": ("a", "vfio-pci", "vfio-ap", "mtty-1", "mtty-2"),
+    "pci_id": ("8086:4941", "8086:4943"),
+    "ratio": ("1/2", "3/8", "1/1"),
+}
+RULES = {
+    "uint": ("equal", "one-of", "in-range", "at-least", "ignore"),
+    "version": ("equal", "one-of", "at-least", "version", "branch", "ignore"),
+    "text": ("equal", "one-of", "ignore"),
+    "pci_id": ("equal", "one-of", "ignore"),
+    "ratio": ("equal", "one-of", "at-least", "ignore"),
+}
+
+
+def values(random: Random, name: str) -> list[Any]:
+    """One or two values that an attribute may have."""
+    choices = WRITTEN.get(name) or WRITTEN[ACCEPTABLE[name]]
+    return random.sample(choices, random.choice((1, 2)))
+
+
+def accept(random: Random, name: str) -> Said:
+    """A rule of the target's own for an attribute."""
+    rule = random.choice(RULES[ACCEPTABLE[name]])
+    said: Said = {"rule": rule, "source": "made"}
+    if rule == "one-of":
+        said["values"] = values(random, name)
+    elif rule == "in-range":
+        said["range"] = random.choice(([1, 2], [2, 8], [1, 1]) if name != "nr_ports" else ([1, 2], [2, 2], [1, 1]))
+    elif rule != "ignore" and random.randrange(2):
+        said["value"] = values(random, name)[0]
+    if rule == "branch":
+        said["newer"] = random.choice((0, 1, 2))
+    if random.randrange(3):
+        said["driver_version"] = random.choice(("6.12", "6.12.95", "99", ["6.0", "6.12.95"], ["6.0", "6.12.94"]))
+    return said
+
+
+def settable(random: Random, name: str) -> Said:
+    """What can be set."""
+    how: list[Said] = [{"any": True}, {"values": values(random, name)}]
+    if ACCEPTABLE[name] == "uint":
+        how.append({"range": random.choice(([1, 2], [2, 2], [1, 1]))})
+    return {**random.choice(how), "path": "made"}
+
+
+# Running.
+
+
+class Tally(NamedTuple):
+    """What came of some inputs."""
+
+    outcomes: Counter[str]
+    ids: Counter[str]
+    differences: list[tuple[str, Difference]]
+
+
+def run(job: tuple[int, int, int]) -> Tally:
+    """Makes and compares the inputs of a seed from one number to another, without that one."""
+    seed, first, last = job
+    tally = Tally(Counter(), Counter(), [])
+    for number in range(first, last):
+        answer, difference = compare(make(Random(f"{seed}:{number}")))
+        tally.outcomes[answer.outcome] += 1
+        tally.ids.update({identity for identity, _, _ in answer.reasons})
+        if difference:
+            tally.differences.append((f"{seed}-{number}", difference))
+    return tally
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
+    parser.add_argument("--count", type=int, default=100_000, help="inputs to make (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed, other inputs (%(default)s)")
+    parser.add_argument("--jobs", type=int, default=2, help="processes (%(default)s)")
+    parser.add_argument("--keep", type=Path, default=Path("target/differential"), help="folder for inputs that differ")
+    options = parser.parse_args()
+    step = 500
+    jobs = [(options.seed, first, min(first + step, options.count)) for first in range(0, options.count, step)]
+    outcomes: Counter[str] = Counter()
+    ids: Counter[str] = Counter()
+    differences = 0
+    started = time.monotonic()
+    with multiprocessing.Pool(options.jobs) as pool:
+        for tally in pool.imap_unordered(run, jobs):
+            outcomes += tally.outcomes
+            ids += tally.ids
+            for name, difference in tally.differences:
+                differences += 1
+                if differences <= 20:
+                    report(options.keep, name, difference)
+            if sys.stderr.isatty():
+                done = outcomes.total()
+                rate = done / (time.monotonic() - started)
+                print(f"\r{done:,} of {options.count:,}, {rate:,.0f} a second", end="", file=sys.stderr)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    seconds = time.monotonic() - started
+    for identity, times in sorted(ids.items()):
+        print(f"{times:10,} {identity}")
+    shown = ", ".join(f"{outcome.lower()} {times:,}" for outcome, times in sorted(outcomes.items()))
+    print(f"{outcomes.total():,} inputs of seed {options.seed} in {seconds:,.0f} s: {differences:,} differ; {shown}")
+    return 1 if differences else 0
+
+
+def report(folder: Path, name: str, difference: Difference) -> None:
+    """Writes an input that differs to a file, and says how."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.bin"
+    path.write_bytes(difference.case.data)
+    print(f"{path}: target {difference.case.target}")
+    print(f"  compiled:  {difference.compiled}")
+    print(f"  reference: {difference.reference}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
