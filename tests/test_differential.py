@@ -66,6 +66,7 @@ def test_on_what_hypothesis_makes(random: Random) -> None:
 def test_on_what_the_script_makes() -> None:
     tally = differential.run((0, 0, 6000))
     assert not tally.differences, tally.differences[0]
+    assert not tally.beyond
     # What is made reaches every kind of check.
     wanted = ["prologue", "header", "attribute", "frame", "end", "abort", "stream", "mtty", "requires", "profile"]
     assert set(wanted) <= {identity.partition(".")[0] for identity in tally.ids}

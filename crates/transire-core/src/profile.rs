@@ -9,8 +9,8 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::attribute::{
-    AttributeId, Attributes, DIGEST, Definition, Dictionary, DictionaryOf, IdRange, OwnedValue, PAYLOAD_FORMAT, STREAM,
-    STREAM_ID, Type, VENDOR, Value, find,
+    AttributeId, Attributes, COMMON, DIGEST, Definition, Dictionary, DictionaryOf, IdRange, OwnedValue, PAYLOAD_FORMAT,
+    STREAM, STREAM_ID, Type, VENDOR, Value,
 };
 use crate::bytes::{Reader, Writer, index, widen};
 use crate::checksum::crc32c;
@@ -39,6 +39,19 @@ impl Slots {
             0x0100..0x0130 => Some(number - 0x0100 + Self::COMMON + Self::STREAM),
             _ => None,
         }
+    }
+
+    /// Where in the header the attribute stands.
+    fn position(&self, id: AttributeId) -> Option<usize> {
+        let slot = *self.0.get(Self::of(id.number())?)?;
+        usize::from(slot).checked_sub(1)
+    }
+
+    /// The value of the attribute in a header that has passed.
+    fn value<'a>(&self, header: &'a [u8], id: AttributeId) -> Option<Value<'a>> {
+        let mut reader = Reader::new(header.get(self.position(id)?..)?);
+        let attribute = Attribute::read(&mut reader).ok()?;
+        Value::read_again(Type::from_code(attribute.type_code)?, attribute.bytes)
     }
 }
 
@@ -96,6 +109,8 @@ impl<'a> Header<'a> {
         let mut vendor = None;
         let mut unknown_critical = None;
         let mut before = 0;
+        // What can still come: numbers ascend, in the tables as in the header.
+        let (mut common, mut of_stream, mut of_vendor) = (COMMON, STREAM, &[][..]);
         while !reader.is_empty() {
             let start = reader.offset();
             let attribute = read_attribute(&mut reader, start, before)?;
@@ -105,9 +120,9 @@ impl<'a> Header<'a> {
                 IdRange::Stream if content == Content::Profile => {
                     return Err(about(reasons::ATTRIBUTE_MISPLACED, start, 2, attribute.id));
                 }
-                IdRange::Stream => find(STREAM, number),
-                IdRange::Vendor => header.dictionary.and_then(|dictionary| find(dictionary.attributes, number)),
-                IdRange::Common => find(crate::attribute::COMMON, number),
+                IdRange::Stream => next_known(&mut of_stream, number),
+                IdRange::Vendor => next_known(&mut of_vendor, number),
+                IdRange::Common => next_known(&mut common, number),
                 IdRange::Private | IdRange::Invalid => None,
             };
             let value = check_value(&attribute, known, start)?;
@@ -128,6 +143,7 @@ impl<'a> Header<'a> {
             {
                 vendor = Some(name);
                 header.dictionary = dictionary_of(name.as_str());
+                of_vendor = header.dictionary.map_or(&[][..], |dictionary| dictionary.attributes);
             }
             if let Some(slot) = Slots::of(number).and_then(|slot| header.slots.0.get_mut(slot)) {
                 // At most 65,528, so it fits with the one added; see HEADER_MAX.
@@ -172,15 +188,12 @@ impl<'a> Header<'a> {
 
     /// Offset of a known attribute in the header, in bytes.
     pub fn position(&self, id: AttributeId) -> Option<usize> {
-        let slot = *self.slots.0.get(Slots::of(id.number())?)?;
-        usize::from(slot).checked_sub(1)
+        self.slots.position(id)
     }
 
     /// The value of a known attribute.
     pub fn get(&self, id: AttributeId) -> Option<Value<'a>> {
-        let mut reader = Reader::new(self.bytes.get(self.position(id)?..)?);
-        let attribute = Attribute::read(&mut reader).ok()?;
-        Value::read_again(Type::from_code(attribute.type_code)?, attribute.bytes)
+        self.slots.value(self.bytes, id)
     }
 
     /// A profile of this header's device: everything but what describes the stream.
@@ -204,6 +217,20 @@ impl Attributes for Header<'_> {
         let offset = widen(PROLOGUE_LEN + position + ATTRIBUTE_HEAD);
         Some((offset, u32::try_from(attribute.bytes.len()).ok()?))
     }
+}
+
+/// The definition with this number, in a table from which those of lower numbers are dropped.
+fn next_known(table: &mut &'static [Definition], number: u16) -> Option<&'static Definition> {
+    while let Some((first, rest)) = table.split_first() {
+        if first.id.number() > number {
+            return None;
+        }
+        *table = rest;
+        if first.id.number() == number {
+            return Some(first);
+        }
+    }
+    None
 }
 
 fn read_attribute<'a>(reader: &mut Reader<'a>, start: u64, before: u16) -> Result<Attribute<'a>, Reason> {
@@ -326,7 +353,7 @@ impl OwnedHeader {
 
 impl Attributes for OwnedHeader {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
-        self.header()?.get(id)
+        self.slots.value(&self.bytes, id)
     }
 
     fn place(&self, id: AttributeId) -> Option<(u64, u32)> {
@@ -435,7 +462,7 @@ impl Profile {
 
 impl Attributes for Profile {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
-        self.header().get(id)
+        self.slots.value(&self.bytes, id)
     }
 }
 

@@ -115,8 +115,8 @@ fn derive(side: &dyn Attributes, id: AttributeId) -> Option<Value<'_>> {
 
 fn ports_of_type(side: &dyn Attributes) -> Option<u64> {
     match side.value(MDEV_TYPE)? {
-        Value::Text(name) if name.as_str() == "mtty-1" => Some(1),
-        Value::Text(name) if name.as_str() == "mtty-2" => Some(2),
+        Value::Text(name) if name.as_bytes() == b"mtty-1" => Some(1),
+        Value::Text(name) if name.as_bytes() == b"mtty-2" => Some(2),
         _ => None,
     }
 }
