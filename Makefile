@@ -1,7 +1,7 @@
 # `make` alone lists what there is. Everything that is installed goes to .venv, everything that is built to target.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench fuzz clean
+.PHONY: help demo test lint format bench fuzz differential clean
 .DELETE_ON_ERROR:
 
 VENV := $(CURDIR)/.venv
@@ -9,6 +9,9 @@ FUZZ := crates/transire-core/fuzz
 SEEDS := $(CURDIR)/$(FUZZ)/corpus
 # Seconds that each fuzz target runs.
 SECONDS ?= 60
+# Inputs that the reference is held against, and where their making begins.
+COUNT ?= 1000000
+SEED ?= 0
 # The oldest Rust that builds the workspace, 1.x.
 RUST_MINOR := $(shell sed -n 's/^rust-version = "1\.\([0-9]*\).*/\1/p' Cargo.toml)
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
@@ -57,7 +60,7 @@ lint: $(VENV)/.made-dev $(VENV)/.made-package ## format, lints, types, stubs and
 	ruff check; \
 	ruff format --check; \
 	mypy; \
-	MYPYPATH=python python -m mypy.stubtest transire
+	MYPYPATH=python python -m mypy.stubtest --mypy-config-file pyproject.toml transire
 
 format: $(VENV)/.made-dev ## bring Rust and Python sources into form
 	@$(WITH_RUST) cargo fmt --all && cargo fmt --manifest-path $(FUZZ)/Cargo.toml
@@ -85,6 +88,9 @@ fuzz: $(VENV)/.made-fuzz ## each fuzz target for SECONDS (60); needs a C++ compi
 		cargo fuzz run --fuzz-dir $(FUZZ) "$$target" "$$@" -- \
 			-max_total_time=$(SECONDS) -timeout=10 -verbosity=0 -print_final_stats=1 || exit 1; \
 	done
+
+differential: $(VENV)/.made-dev $(VENV)/.made-package ## the package against the reference, over COUNT inputs (1000000)
+	@python scripts/differential.py --count $(COUNT) --seed $(SEED)
 
 clean: ## remove what was built and installed
 	rm -rf target $(VENV) dist $(FUZZ)/target .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

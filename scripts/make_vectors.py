@@ -2099,14 +2099,31 @@ def add_mtty(all_: Vectors) -> None:
         target=T1,
         flags="NotReported Rule",
     )
+    for patch, held in ((90, True), (99, False)):
+        header = sealed_header(version(DRIVER_VERSION, 6, 12, patch), uint(NR_PORTS, 1))
+        value = Sealed(header).of(DRIVER_VERSION)
+        found = [] if held else [why("driver_version.not-at-least", value)]
+        all_.add(
+            f"header-says-what-payload-does-not-{'held' if held else 'refused'}",
+            "the rules are asked of payload and header together: the payload does not state driver_version",
+            Sealed(header).data(ONE).end(),
+            why("driver_version.accepted-by-target", None),
+            *found,
+            target=with_terms(
+                {"driver_version": "6.12.95"},
+                accepts={"driver_version": {"rule": "at-least", "source": "test vector"}},
+            ),
+            flags="Rule",
+        )
     stream = Sealed(sealed_header(text(MDEV_TYPE, "mtty-2"), unreported(NR_PORTS))).data(ONE).end()
     all_.add(
         "contradicts-payload-type-and-not-reported",
-        "nr_ports follows from mdev_type only where it is not there at all",
+        "that nr_ports is not reported does not hide what follows from mdev_type",
         stream,
         why("nr_ports.not-reported-yet"),
+        why("profile.contradicts-payload", None, "nr_ports"),
         target=T1,
-        flags="NotReported Rule",
+        flags="NotReported Rule MultipleErrors",
     )
     stream = Sealed(sealed_header(text(DRIVER, "mtty"))).data(ONE).end()
     all_.add(

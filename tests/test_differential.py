@@ -106,11 +106,11 @@ def test_on_sets_and_maps_at_their_limit(number: int) -> None:
         agree(differential.envelope(1, vendor + differential.attribute(0x7000, kind, value)), None)
 
 
-@pytest.mark.parametrize("tolerated", differential.TOLERATED, ids=lambda tolerated: tolerated.reason[:40])
-def test_a_difference_that_is_tolerated_is_still_there(tolerated: Any) -> None:
-    answer, difference = differential.compare(tolerated.example)
-    assert difference is None
-    assert answer != differential.of_reference(tolerated.example), f"no longer differs: {tolerated.reason}"
+def test_every_difference_that_is_tolerated_is_still_there() -> None:
+    for tolerated in differential.TOLERATED:
+        answer, difference = differential.compare(tolerated.example)
+        assert difference is None
+        assert answer != differential.of_reference(tolerated.example), f"no longer differs: {tolerated.reason}"
 
 
 def test_a_difference_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -357,7 +357,7 @@ impl Gate {
         }
     }
 
-    /// What is known of the source: the header of a sealed stream first, then what its payload says.
+    /// What is known of the source: what its payload says, and what else the header of a sealed stream says.
     pub fn source(&self) -> Source<'_> {
         Source {
             header: self.sealed.source().filter(|_| self.outer == Outer::Sealed),
@@ -650,16 +650,21 @@ impl Gate {
                 && target.vendor() == inner.format.vendor
                 && contradiction.is_none()
             {
-                // What the header was refused for need not be said again of the payload.
+                // Header and payload do not contradict each other, and either may say what the other does not.
+                let header = self.sealed.source().filter(|_| inside);
                 let mut again = Verdict::new();
-                judge(native, target, self.options.now, &mut again);
+                judge(&Source { header, native: Some(native) }, target, self.options.now, &mut again);
                 for reason in again.reasons() {
+                    // What the header was refused for need not be said again.
                     let same = |said: &Reason| {
                         said.id == reason.id && said.attribute == reason.attribute && said.rule == reason.rule
                     };
-                    if !self.verdict.reasons().iter().any(same) {
-                        self.verdict.push(if inside { reason.in_payload() } else { *reason });
+                    if self.verdict.reasons().iter().any(same) {
+                        continue;
                     }
+                    let of_source = reason.rule.map_or(reason.attribute, |rule| rule.source);
+                    let in_payload = inside && native.value(of_source).is_some();
+                    self.verdict.push(if in_payload { reason.in_payload() } else { *reason });
                 }
             }
         }
@@ -673,8 +678,8 @@ impl Gate {
 /// An attribute that the header of a sealed stream states otherwise than its payload does.
 pub(crate) fn contradicts(header: &Header<'_>, native: &dyn Attributes, registry: Registry) -> Option<Reason> {
     fn stated<'a>(side: &'a dyn Attributes, rules: &RuleTable, id: AttributeId) -> Option<Value<'a>> {
-        let value = side.value(id).or_else(|| (rules.derive)(side, id));
-        value.filter(|value| *value != Value::Unknown)
+        // That a value has not been reported contradicts nothing, but what follows from others may.
+        side.value(id).filter(|value| *value != Value::Unknown).or_else(|| (rules.derive)(side, id))
     }
     let rules = registry.vendor(header.vendor())?.rules;
     let mut all = rules.dictionary.definitions();
@@ -687,13 +692,13 @@ pub(crate) fn contradicts(header: &Header<'_>, native: &dyn Attributes, registry
         _ => Datum::None,
     };
     let mut reason = Reason::new(reasons::CONTRADICTS_PAYLOAD).about(definition.id);
-    if let Some((offset, length)) = header.place(definition.id) {
+    if let Some((offset, length)) = header.place(definition.id).filter(|_| header.value(definition.id) == Some(ours)) {
         reason = reason.spanning(offset, length);
     }
     Some(reason.because(number(theirs), number(ours)))
 }
 
-/// What is known of a source: what the header says, then what the native stream says.
+/// What is known of a source: what the native stream says, and what else the header says.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
     header: Option<&'a dyn Attributes>,
@@ -702,9 +707,14 @@ pub struct Source<'a> {
 
 impl Attributes for Source<'_> {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
-        match self.header.and_then(|header| header.value(id)) {
-            Some(value) => Some(value),
-            None => self.native.and_then(|native| native.value(id)),
+        let of_native = self.native.and_then(|native| native.value(id));
+        of_native.or_else(|| self.header.and_then(|header| header.value(id)))
+    }
+
+    fn place(&self, id: AttributeId) -> Option<(u64, u32)> {
+        match self.native.filter(|native| native.value(id).is_some()) {
+            Some(native) => native.place(id),
+            None => self.header.and_then(|header| header.place(id)),
         }
     }
 }

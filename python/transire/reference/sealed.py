@@ -244,6 +244,14 @@ def _text(found: Mapping[str, Stated], name: str) -> str | None:
 Seen = set[tuple[str, str]]
 
 
+class PayloadOffset(int):
+    """An offset that counts from the beginning of the payload."""
+
+
+def _in_payload(offset: int | None) -> PayloadOffset | None:
+    return None if offset is None else PayloadOffset(offset)
+
+
 def _early(reading: Reading, target: Target | None, now: int | None, content: int) -> Seen:
     """What the target says to the header: reading goes on whatever it is. The findings of the rules."""
     if target is None:
@@ -358,14 +366,17 @@ class _Native:
     def _hold_against_the_header(self, source: Mapping[str, Stated]) -> None:
         header = self.reading.attributes
         vendor = VENDORS[header["vendor"].value.plain]
-        follows = vendor.derive({name: stated.value for name, stated in header.items()})
-        known = {name: Stated(value, None) for name, value in follows.items()} | header
+        reported = {name: stated for name, stated in header.items() if stated.value.type != a.UNKNOWN}
+        follows = vendor.derive({name: stated.value for name, stated in reported.items()})
+        known = {name: Stated(value, None) for name, value in follows.items()} | reported
         for name, stated in source.items():
             said = known.get(name)
-            if said and said.value.type != a.UNKNOWN and said.value != stated.value:
+            if said and said.value != stated.value:
                 _stop("profile.contradicts-payload", Outcome.CORRUPT, said.offset)
         if self.target is None or self.target.vendor != source["vendor"].value.plain:
             return
-        for reason, rule in judge(source, self.target, vendor, self.now):
+        # What payload and header say together, the payload's value where both have one.
+        inside = {name: Stated(said.value, _in_payload(said.offset)) for name, said in source.items()}
+        for reason, rule in judge(header | inside, self.target, vendor, self.now):
             if (reason.id, rule) not in self.seen:
-                self.reading.find(reason._replace(in_payload=reason.offset is not None))
+                self.reading.find(reason._replace(in_payload=isinstance(reason.offset, PayloadOffset)))
