@@ -845,7 +845,8 @@ pub const STREAM_ID: AttributeId = AttributeId(0x80e3);
 /// `device_label`: optional in a sealed stream.
 pub const DEVICE_LABEL: AttributeId = AttributeId(0x00e4);
 
-const fn row(
+/// A row of a table, for an attribute that may have every value of its type.
+pub const fn row(
     id: AttributeId,
     name: &'static str,
     kind: Type,

@@ -354,6 +354,11 @@ impl FieldKind {
 }
 
 impl Field {
+    /// A row of a layout.
+    pub const fn new(name: &'static str, offset: u32, kind: FieldKind, meaning: &'static str) -> Self {
+        Self { name, offset, kind, meaning }
+    }
+
     /// The bytes of the field in its record; `None` where the record ends before the field does.
     pub fn bytes<'a>(&self, record: &'a [u8]) -> Option<&'a [u8]> {
         let bytes = record.get(index(self.offset)..)?;

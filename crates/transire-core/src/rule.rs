@@ -27,6 +27,20 @@ pub struct Rule {
     pub origin: Origin,
 }
 
+/// A row that compares one attribute on both sides: a mismatch refuses, and absence means the same on either side.
+pub const fn rule(id: AttributeId, compare: Compare, absent: Absent, origin: Origin) -> Rule {
+    Rule {
+        source: id,
+        target: id,
+        compare,
+        when: None,
+        mismatch: Mismatch::Refuse,
+        source_absent: absent,
+        target_absent: absent,
+        origin,
+    }
+}
+
 impl PartialEq for Rule {
     /// Rules are rows of static tables: one is equal to itself only.
     fn eq(&self, other: &Self) -> bool {

@@ -19,23 +19,19 @@ use super::{Count, Digest, FRAME_HEAD, FrameHead, FrameKind, OPAQUE, Order, Runn
 /// too, up to [`HEADER_MAX`].
 const HEADER_USUAL: usize = 4096;
 
-const fn field(name: &'static str, offset: u32, kind: FieldKind, meaning: &'static str) -> Field {
-    Field { name, offset, kind, meaning }
-}
-
 /// The prologue, for readers that describe.
 pub static PROLOGUE: Layout = Layout {
     name: "prologue",
     fields: &[
-        field("magic", 0, FieldKind::Bytes(8), "TRANSIRE"),
-        field("header_len", 8, FieldKind::Number(4), "bytes of header, 1 to 65,536"),
-        field("header_crc", 12, FieldKind::Hex(4), "CRC-32C of the header"),
-        field("major", 16, FieldKind::Number(2), "major version, 1"),
-        field("minor", 18, FieldKind::Number(2), "minor version"),
-        field("content", 20, FieldKind::Number(1), "1 profile, 2 sealed stream"),
-        field("zero", 21, FieldKind::Hex(3), "0"),
-        field("features", 24, FieldKind::Hex(4), "must-understand bits, 0"),
-        field("prologue_crc", 28, FieldKind::Hex(4), "CRC-32C of the 28 bytes before it"),
+        Field::new("magic", 0, FieldKind::Bytes(8), "TRANSIRE"),
+        Field::new("header_len", 8, FieldKind::Number(4), "bytes of header, 1 to 65,536"),
+        Field::new("header_crc", 12, FieldKind::Hex(4), "CRC-32C of the header"),
+        Field::new("major", 16, FieldKind::Number(2), "major version, 1"),
+        Field::new("minor", 18, FieldKind::Number(2), "minor version"),
+        Field::new("content", 20, FieldKind::Number(1), "1 profile, 2 sealed stream"),
+        Field::new("zero", 21, FieldKind::Hex(3), "0"),
+        Field::new("features", 24, FieldKind::Hex(4), "must-understand bits, 0"),
+        Field::new("prologue_crc", 28, FieldKind::Hex(4), "CRC-32C of the 28 bytes before it"),
     ],
 };
 
@@ -43,11 +39,11 @@ pub static PROLOGUE: Layout = Layout {
 pub static ATTRIBUTE: Layout = Layout {
     name: "attribute",
     fields: &[
-        field("id", 0, FieldKind::Hex(2), "number, and bit 15: critical"),
-        field("type", 2, FieldKind::Number(1), "type of the value"),
-        field("zero", 3, FieldKind::Hex(1), "0"),
-        field("len", 4, FieldKind::Number(4), "bytes of the value"),
-        field("value", 8, FieldKind::Rest, "the value"),
+        Field::new("id", 0, FieldKind::Hex(2), "number, and bit 15: critical"),
+        Field::new("type", 2, FieldKind::Number(1), "type of the value"),
+        Field::new("zero", 3, FieldKind::Hex(1), "0"),
+        Field::new("len", 4, FieldKind::Number(4), "bytes of the value"),
+        Field::new("value", 8, FieldKind::Rest, "the value"),
     ],
 };
 
@@ -55,13 +51,13 @@ pub static ATTRIBUTE: Layout = Layout {
 pub static FRAME: Layout = Layout {
     name: "frame",
     fields: &[
-        field("kind", 0, FieldKind::Number(1), "1 data, 2 end, 3 abort, from 128 ancillary"),
-        field("phase", 1, FieldKind::Number(1), "1 initial, 2 iterative, 3 stop-copy, 4 unspecified"),
-        field("head_check", 2, FieldKind::Hex(2), "low 16 bits of the CRC-32C of the head"),
-        field("len", 4, FieldKind::Number(4), "bytes of payload"),
-        field("seq", 8, FieldKind::Number(4), "number of the frame"),
-        field("crc", 12, FieldKind::Hex(4), "CRC-32C of head and payload"),
-        field("payload", 16, FieldKind::Rest, "what the frame carries"),
+        Field::new("kind", 0, FieldKind::Number(1), "1 data, 2 end, 3 abort, from 128 ancillary"),
+        Field::new("phase", 1, FieldKind::Number(1), "1 initial, 2 iterative, 3 stop-copy, 4 unspecified"),
+        Field::new("head_check", 2, FieldKind::Hex(2), "low 16 bits of the CRC-32C of the head"),
+        Field::new("len", 4, FieldKind::Number(4), "bytes of payload"),
+        Field::new("seq", 8, FieldKind::Number(4), "number of the frame"),
+        Field::new("crc", 12, FieldKind::Hex(4), "CRC-32C of head and payload"),
+        Field::new("payload", 16, FieldKind::Rest, "what the frame carries"),
     ],
 };
 

@@ -9,12 +9,11 @@
 //! sysfs.
 
 use crate::attribute::{
-    AttributeId, Attributes, Constraint, DEVICE_API, Definition, Dictionary, MDEV_TYPE, Map, Text, Type, Value,
+    AttributeId, Attributes, Constraint, DEVICE_API, Definition, Dictionary, MDEV_TYPE, Map, Text, Type, Value, row,
 };
 use crate::format::Vendor;
 use crate::rule::{
-    Absent, Compare, Comparison, Mismatch, Origin, OriginKind, Pair, Rule, RuleTable, derives_nothing,
-    never_contradicts,
+    Absent, Compare, Comparison, Origin, OriginKind, Pair, Rule, RuleTable, derives_nothing, never_contradicts, rule,
 };
 use crate::verdict::{ReasonId, reasons as shared};
 
@@ -42,23 +41,12 @@ pub static VENDOR: Vendor = Vendor {
     reasons: &[],
 };
 
-const fn definition(
-    id: AttributeId,
-    name: &'static str,
-    kind: Type,
-    meaning: &'static str,
-    place: &'static str,
-    example: &'static str,
-) -> Definition {
-    Definition { id, name, kind, constraint: Constraint::Any, meaning, place, example }
-}
-
 static DICTIONARY: Dictionary = Dictionary {
     vendor: "ap",
     attributes: &[
         Definition {
             constraint: Constraint::Members(Type::Text),
-            ..definition(
+            ..row(
                 APQNS,
                 "apqns",
                 Type::Set,
@@ -70,7 +58,7 @@ static DICTIONARY: Dictionary = Dictionary {
         },
         Definition {
             constraint: Constraint::Members(Type::Text),
-            ..definition(
+            ..row(
                 CONTROL_DOMAINS,
                 "control_domains",
                 Type::Set,
@@ -79,7 +67,7 @@ static DICTIONARY: Dictionary = Dictionary {
                 "[\"0004\", \"00ab\"]",
             )
         },
-        definition(
+        row(
             AP_TYPE,
             "ap_type",
             Type::Map,
@@ -87,7 +75,7 @@ static DICTIONARY: Dictionary = Dictionary {
             "the file hwtype of the card, /sys/bus/ap/devices/card05",
             "{ \"05.0004\" = \"14\", \"05.00ab\" = \"14\" }",
         ),
-        definition(
+        row(
             MODE,
             "mode",
             Type::Map,
@@ -95,7 +83,7 @@ static DICTIONARY: Dictionary = Dictionary {
             "the last letter of the card's type: A, C or P",
             "{ \"05.0004\" = \"cca\", \"05.00ab\" = \"cca\" }",
         ),
-        definition(
+        row(
             QUEUE_FACILITIES,
             "queue_facilities",
             Type::Map,
@@ -103,7 +91,7 @@ static DICTIONARY: Dictionary = Dictionary {
             "the file ap_functions of the card",
             "{ \"05.0004\" = \"0xb2800000\", \"05.00ab\" = \"0xb2800000\" }",
         ),
-        definition(
+        row(
             MASTER_KEYS,
             "master_keys",
             Type::Map,
@@ -121,19 +109,6 @@ const fn series(citation: &'static str) -> Origin {
         citation,
         scope: "series proposed for Linux, not merged; postings of March and June 2026",
         date: "2026-11",
-    }
-}
-
-const fn rule(id: AttributeId, compare: Compare, absent: Absent, origin: Origin) -> Rule {
-    Rule {
-        source: id,
-        target: id,
-        compare,
-        when: None,
-        mismatch: Mismatch::Refuse,
-        source_absent: absent,
-        target_absent: absent,
-        origin,
     }
 }
 

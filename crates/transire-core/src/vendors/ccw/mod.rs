@@ -8,12 +8,11 @@
 //! are not in sysfs, and the volume behind them never is: those an administrator asserts.
 
 use crate::attribute::{
-    AttributeId, Attributes, Constraint, DEVICE_API, Definition, Dictionary, MDEV_TYPE, SOFTWARE_VERSION, Text, Type,
-    Value,
+    AttributeId, Attributes, DEVICE_API, Dictionary, MDEV_TYPE, SOFTWARE_VERSION, Text, Type, Value, row,
 };
 use crate::format::Vendor;
 use crate::rule::{
-    Absent, Compare, Mismatch, Origin, OriginKind, Rule, RuleTable, When, derives_nothing, never_contradicts,
+    Absent, Compare, Origin, OriginKind, Rule, RuleTable, When, derives_nothing, never_contradicts, rule,
 };
 
 #[cfg(test)]
@@ -51,17 +50,6 @@ pub static VENDOR: Vendor = Vendor {
     formats: &[],
     reasons: &[],
 };
-
-const fn row(
-    id: AttributeId,
-    name: &'static str,
-    kind: Type,
-    meaning: &'static str,
-    place: &'static str,
-    example: &'static str,
-) -> Definition {
-    Definition { id, name, kind, constraint: Constraint::Any, meaning, place, example }
-}
 
 static DICTIONARY: Dictionary = Dictionary {
     vendor: "ccw",
@@ -178,19 +166,6 @@ const THREAD: Origin = Origin {
 
 const fn thread(citation: &'static str) -> Origin {
     Origin { citation, ..THREAD }
-}
-
-const fn rule(id: AttributeId, compare: Compare, absent: Absent, origin: Origin) -> Rule {
-    Rule {
-        source: id,
-        target: id,
-        compare,
-        when: None,
-        mismatch: Mismatch::Refuse,
-        source_absent: absent,
-        target_absent: absent,
-        origin,
-    }
 }
 
 /// Never compared: it belongs to the machine.

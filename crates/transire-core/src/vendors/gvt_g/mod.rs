@@ -13,11 +13,11 @@
 
 use crate::attribute::{
     AGGREGATION, AttributeId, Attributes, CAPACITY, Constraint, DEVICE_API, DRIVER, Definition, Dictionary, MDEV_TYPE,
-    PCI_ID, Ratio, SOFTWARE_VERSION, Text, Type, Value,
+    PCI_ID, Ratio, SOFTWARE_VERSION, Text, Type, Value, row,
 };
 use crate::format::Vendor;
 use crate::rule::{
-    Absent, Capacity, Compare, Comparison, Mismatch, Origin, OriginKind, Pair, Resource, Rule, RuleTable, When,
+    Absent, Capacity, Compare, Comparison, Origin, OriginKind, Pair, Resource, Rule, RuleTable, When, rule,
 };
 use crate::verdict::reasons;
 
@@ -116,17 +116,6 @@ pub fn is_type(name: &str) -> bool {
     KINDS.iter().any(|kind| kind.name == name)
 }
 
-const fn row(
-    id: AttributeId,
-    name: &'static str,
-    kind: Type,
-    meaning: &'static str,
-    place: &'static str,
-    example: &'static str,
-) -> Definition {
-    Definition { id, name, kind, constraint: Constraint::Any, meaning, place, example }
-}
-
 const DESCRIPTION: &str = "mdev_supported_types/TYPE/description below the parent device; follows from mdev_type";
 
 static DICTIONARY: Dictionary = Dictionary {
@@ -214,21 +203,6 @@ const fn proposal(citation: &'static str) -> Origin {
     }
 }
 
-const ROW: Rule = Rule {
-    source: AttributeId::NONE,
-    target: AttributeId::NONE,
-    compare: Compare::Equal,
-    when: None,
-    mismatch: Mismatch::Refuse,
-    source_absent: Absent::Ignore,
-    target_absent: Absent::Ignore,
-    origin: driver(""),
-};
-
-const fn of(attribute: AttributeId, compare: Compare, absent: Absent, origin: Origin) -> Rule {
-    Rule { source: attribute, target: attribute, compare, source_absent: absent, target_absent: absent, origin, ..ROW }
-}
-
 const VFIO_PCI: Value<'static> = Value::Text(Text::constant("vfio-pci"));
 
 /// A device without a type of its own is a physical one.
@@ -238,19 +212,19 @@ const ONE_IS_PHYSICAL: When = When::Not(&When::BothHave(MDEV_TYPE));
 pub static RULES: RuleTable = RuleTable {
     dictionary: &DICTIONARY,
     rules: &[
-        of(
+        rule(
             DEVICE_API,
             Compare::Is(VFIO_PCI),
             Absent::Default(VFIO_PCI),
             proposal("text of 19 August 2020: device_api equal; every type of GVT-g has vfio-pci"),
         ),
-        of(
+        rule(
             PCI_ID,
             Compare::Equal,
             Absent::Unknown,
             proposal("migration_version v3 to v5, drm/i915/gvt part: PCI vendor and device id of the string equal"),
         ),
-        of(
+        rule(
             PLATFORM,
             Compare::Equal,
             Absent::Ignore,
@@ -258,13 +232,13 @@ pub static RULES: RuleTable = RuleTable {
                 "Zhenyu Wang, 20 February 2019, on the save/restore series: refuse to restore on another platform",
             ),
         ),
-        of(
+        rule(
             SOFTWARE_VERSION,
             Compare::Version,
             Absent::Unknown,
             proposal("text of 19 August 2020: major equal, target's minor not below the source's, bugfix ignored"),
         ),
-        of(
+        rule(
             DRIVER,
             Compare::Equal,
             Absent::Ignore,
@@ -272,7 +246,7 @@ pub static RULES: RuleTable = RuleTable {
         ),
         Rule {
             when: Some(When::BothHave(MDEV_TYPE)),
-            ..of(
+            ..rule(
                 MDEV_TYPE,
                 Compare::SameCapacity(CAPACITIES),
                 Absent::Unknown,
@@ -280,7 +254,7 @@ pub static RULES: RuleTable = RuleTable {
             )
         },
         // Held against the target together with mdev_type; the row is there for a target that has a rule of its own.
-        of(
+        rule(
             AGGREGATION,
             Compare::Ignore,
             Absent::Default(Value::Uint(1)),
@@ -288,48 +262,48 @@ pub static RULES: RuleTable = RuleTable {
         ),
         Rule {
             when: Some(ONE_IS_PHYSICAL),
-            ..of(
+            ..rule(
                 CAPACITY,
                 Compare::Equal,
                 Absent::Unknown,
                 proposal("text of 10 September 2020: a mediated device of capacity N/N equals the physical device"),
             )
         },
-        of(
+        rule(
             LOW_GM_MB,
             Compare::Own(graphics_memory),
             Absent::Unknown,
             driver("migrate.c: the GTT record has as many pages as the device's graphics memory"),
         ),
-        of(
+        rule(
             HIGH_GM_MB,
             Compare::Own(graphics_memory),
             Absent::Unknown,
             driver("migrate.c: the GTT record has as many pages as the device's graphics memory"),
         ),
-        of(
+        rule(
             FENCE,
             Compare::AtLeast,
             Absent::Ignore,
             proposal("texts of July to September 2020: a resource that the target may have more of"),
         ),
-        of(
+        rule(
             RESOLUTION,
             Compare::Equal,
             Absent::Ignore,
             proposal("vgpu.c: the guest sees the type's EDID; unconfirmed that it minds a change"),
         ),
-        of(WEIGHT, Compare::Ignore, Absent::Ignore, proposal("the guest sees nothing of it: a matter of policy")),
+        rule(WEIGHT, Compare::Ignore, Absent::Ignore, proposal("the guest sees nothing of it: a matter of policy")),
         Rule {
             target_absent: Absent::Unknown,
-            ..of(
+            ..rule(
                 PV_MODE,
                 Compare::Subset,
                 Absent::Ignore,
                 proposal("texts of August 2020: pv_mode of the source is a subset of the target's"),
             )
         },
-        of(
+        rule(
             IMAGE_GENERATION,
             Compare::Equal,
             Absent::Note,

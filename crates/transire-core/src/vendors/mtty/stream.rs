@@ -58,19 +58,15 @@ pub static FORMAT: Format = Format {
     driver: Some(open_driver),
 };
 
-const fn field(name: &'static str, offset: u32, kind: FieldKind, meaning: &'static str) -> Field {
-    Field { name, offset, kind, meaning }
-}
-
 /// The header.
 pub static HEADER: Layout = Layout {
     name: "header",
     fields: &[
-        field("magic", 0, FieldKind::Hex(8), "0x7e9d09898c3e2c4e"),
-        field("major_ver", 8, FieldKind::Number(4), "major version, 1"),
-        field("minor_ver", 12, FieldKind::Number(4), "minor version, 0"),
-        field("nr_ports", 16, FieldKind::Number(4), "ports of the card, 1 or 2"),
-        field("flags", 20, FieldKind::Hex(4), "features, 0"),
+        Field::new("magic", 0, FieldKind::Hex(8), "0x7e9d09898c3e2c4e"),
+        Field::new("major_ver", 8, FieldKind::Number(4), "major version, 1"),
+        Field::new("minor_ver", 12, FieldKind::Number(4), "minor version, 0"),
+        Field::new("nr_ports", 16, FieldKind::Number(4), "ports of the card, 1 or 2"),
+        Field::new("flags", 20, FieldKind::Hex(4), "features, 0"),
     ],
 };
 
@@ -78,24 +74,29 @@ pub static HEADER: Layout = Layout {
 pub static PORT: Layout = Layout {
     name: "port",
     fields: &[
-        field("uart_reg", 0, FieldKind::Bytes(8), "registers by index: RX/TX, IER, IIR/FCR, LCR, MCR, LSR, MSR, SCR"),
-        field("fifo", 8, FieldKind::Bytes(16), "loop-back ring; bytes outside head and tail are old"),
-        field("head", 24, FieldKind::Number(1), "next index to write, 0 to 15"),
-        field("tail", 25, FieldKind::Number(1), "next index to read, 0 to 15"),
-        field("count", 26, FieldKind::Number(1), "bytes held, 0 to 16"),
-        field("dlab", 27, FieldKind::Number(1), "divisor latch access, 0 or 1"),
-        field("overrun", 28, FieldKind::Number(1), "a byte was lost, 0 or 1"),
-        field("padding", 29, FieldKind::Hex(1), "left by the compiler, 0"),
-        field("divisor", 30, FieldKind::Number(2), "baud rate divisor"),
-        field("fcr", 32, FieldKind::Hex(1), "FIFO control register"),
-        field("max_fifo_size", 33, FieldKind::Number(1), "16, or 1 with the FIFO off"),
-        field(
+        Field::new(
+            "uart_reg",
+            0,
+            FieldKind::Bytes(8),
+            "registers by index: RX/TX, IER, IIR/FCR, LCR, MCR, LSR, MSR, SCR",
+        ),
+        Field::new("fifo", 8, FieldKind::Bytes(16), "loop-back ring; bytes outside head and tail are old"),
+        Field::new("head", 24, FieldKind::Number(1), "next index to write, 0 to 15"),
+        Field::new("tail", 25, FieldKind::Number(1), "next index to read, 0 to 15"),
+        Field::new("count", 26, FieldKind::Number(1), "bytes held, 0 to 16"),
+        Field::new("dlab", 27, FieldKind::Number(1), "divisor latch access, 0 or 1"),
+        Field::new("overrun", 28, FieldKind::Number(1), "a byte was lost, 0 or 1"),
+        Field::new("padding", 29, FieldKind::Hex(1), "left by the compiler, 0"),
+        Field::new("divisor", 30, FieldKind::Number(2), "baud rate divisor"),
+        Field::new("fcr", 32, FieldKind::Hex(1), "FIFO control register"),
+        Field::new("max_fifo_size", 33, FieldKind::Number(1), "16, or 1 with the FIFO off"),
+        Field::new(
             "intr_trigger_level",
             34,
             FieldKind::Number(1),
             "bytes that raise an interrupt; 0 before the first FCR write",
         ),
-        field("trailing_padding", 35, FieldKind::Hex(1), "left by the compiler, 0"),
+        Field::new("trailing_padding", 35, FieldKind::Hex(1), "left by the compiler, 0"),
     ],
 };
 

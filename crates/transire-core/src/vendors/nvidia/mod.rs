@@ -10,12 +10,12 @@
 //! 9.8 are as 9.6.
 
 use crate::attribute::{
-    AttributeId, Attributes, Constraint, DEVICE_API, DRIVER_BUILD, DRIVER_VERSION, Definition, Dictionary, MDEV_TYPE,
-    PCI_ID, PciId, Text, Type, Value, Version,
+    AttributeId, Attributes, DEVICE_API, DRIVER_BUILD, DRIVER_VERSION, Dictionary, MDEV_TYPE, PCI_ID, PciId, Text,
+    Type, Value, Version, row,
 };
 use crate::format::Vendor;
 use crate::rule::{
-    Absent, Compare, Comparison, Mismatch, Origin, OriginKind, Pair, Rule, RuleTable, When, always_possible,
+    Absent, Compare, Comparison, Mismatch, Origin, OriginKind, Pair, Rule, RuleTable, When, always_possible, rule,
 };
 use crate::verdict::reasons as shared;
 
@@ -80,17 +80,6 @@ pub mod reasons {
             "source and target differ; one document allows this pair, another says that it fails",
             "read both, which the rule's origin names, and try the pair before relying on it";
     }
-}
-
-const fn row(
-    id: AttributeId,
-    name: &'static str,
-    kind: Type,
-    meaning: &'static str,
-    place: &'static str,
-    example: &'static str,
-) -> Definition {
-    Definition { id, name, kind, constraint: Constraint::Any, meaning, place, example }
 }
 
 static DICTIONARY: Dictionary = Dictionary {
@@ -274,19 +263,6 @@ const fn notes(citation: &'static str, scope: &'static str, date: &'static str) 
 
 const fn interface(citation: &'static str) -> Origin {
     Origin { kind: OriginKind::Specification, citation, scope: "NVML API 13", date: "2026-11" }
-}
-
-const fn rule(id: AttributeId, compare: Compare, absent: Absent, origin: Origin) -> Rule {
-    Rule {
-        source: id,
-        target: id,
-        compare,
-        when: None,
-        mismatch: Mismatch::Refuse,
-        source_absent: absent,
-        target_absent: absent,
-        origin,
-    }
 }
 
 const fn text(text: &'static str) -> Value<'static> {

@@ -16,11 +16,11 @@ pub mod url;
 
 use crate::attribute::{
     AttributeId, Attributes, Constraint, DEVICE_API, DRIVER, DRIVER_VERSION, Definition, Dictionary, Map, PCI_ID,
-    SOFTWARE_VERSION, SUBSYSTEM_ID, Text, Type, Value,
+    SOFTWARE_VERSION, SUBSYSTEM_ID, Text, Type, Value, row,
 };
 use crate::format::Vendor;
 use crate::rule::{
-    Absent, Compare, Comparison, Mismatch, Origin, OriginKind, Pair, Rule, RuleTable, When, derives_nothing,
+    Absent, Compare, Comparison, Mismatch, Origin, OriginKind, Pair, Rule, RuleTable, When, derives_nothing, rule,
 };
 use crate::verdict::reasons as shared;
 use url::{Fault, Url};
@@ -103,17 +103,6 @@ pub mod reasons {
             "source and target differ; loading is expected to give the target the source's value",
             "look at the device after loading if the guest depends on the value";
     }
-}
-
-const fn row(
-    id: AttributeId,
-    name: &'static str,
-    kind: Type,
-    meaning: &'static str,
-    place: &'static str,
-    example: &'static str,
-) -> Definition {
-    Definition { id, name, kind, constraint: Constraint::Any, meaning, place, example }
 }
 
 const fn between(least: u64, most: u64, row: Definition) -> Definition {
@@ -329,10 +318,6 @@ const ROW: Rule = Rule {
     origin: standard(""),
 };
 
-const fn of(attribute: AttributeId, compare: Compare, absent: Absent, origin: Origin) -> Rule {
-    Rule { source: attribute, target: attribute, compare, source_absent: absent, target_absent: absent, origin, ..ROW }
-}
-
 /// What the source uses, held against what the target lists.
 const fn listed(used: AttributeId, list: AttributeId, compare: Compare, origin: Origin) -> Rule {
     Rule { source: used, target: list, compare, target_absent: Absent::Unknown, origin, ..ROW }
@@ -342,7 +327,7 @@ const fn listed(used: AttributeId, list: AttributeId, compare: Compare, origin: 
 const fn policy(attribute: AttributeId, compare: Compare) -> Rule {
     Rule {
         mismatch: Mismatch::Administrator,
-        ..of(attribute, compare, Absent::Ignore, unconfirmed("a guest that was promised more may ask for it later"))
+        ..rule(attribute, compare, Absent::Ignore, unconfirmed("a guest that was promised more may ask for it later"))
     }
 }
 
@@ -358,25 +343,25 @@ const BOTH_HAVE_AN_INTERFACE_VERSION: When = When::BothHave(SOFTWARE_VERSION);
 pub static RULES: RuleTable = RuleTable {
     dictionary: &DICTIONARY,
     rules: &[
-        of(
+        rule(
             DEVICE_API,
             Compare::Is(VFIO_PCI),
             Absent::Default(VFIO_PCI),
             proposal("text of 19 August 2020: device_api equal; a controller is a PCI function"),
         ),
-        of(
+        rule(
             PCI_ID,
             Compare::Equal,
             Absent::Unknown,
             proposal("text of 19 August 2020: pci_id equal, or in the list that the target publishes"),
         ),
-        of(
+        rule(
             SUBSYSTEM_ID,
             Compare::Equal,
             Absent::Ignore,
             proposal("text of 19 August 2020: pci_id equal, with its subsystem"),
         ),
-        of(
+        rule(
             DRIVER,
             Compare::Equal,
             Absent::Ignore,
@@ -384,7 +369,7 @@ pub static RULES: RuleTable = RuleTable {
         ),
         Rule {
             when: Some(BOTH_HAVE_AN_INTERFACE_VERSION),
-            ..of(
+            ..rule(
                 SOFTWARE_VERSION,
                 Compare::Version,
                 Absent::Unknown,
@@ -394,14 +379,14 @@ pub static RULES: RuleTable = RuleTable {
         // The driver's version stands in where no version of the interface is known, as the discussion had it for NVMe.
         Rule {
             when: Some(When::Not(&BOTH_HAVE_AN_INTERFACE_VERSION)),
-            ..of(
+            ..rule(
                 DRIVER_VERSION,
                 Compare::Version,
                 Absent::Unknown,
                 proposal("discussion of July 2020: an NVMe device by PCI id, driver version and remote URL"),
             )
         },
-        of(
+        rule(
             REMOTE_URL,
             Compare::Own(same_url),
             Absent::Default(NO_URL),
@@ -409,14 +394,14 @@ pub static RULES: RuleTable = RuleTable {
                 "discussion of July 2020: the configured remote URL, which the target can be given before loading",
             ),
         ),
-        of(SUBNQN, Compare::Equal, Absent::Ignore, unconfirmed("the guest knows the subsystem by its name")),
-        of(
+        rule(SUBNQN, Compare::Equal, Absent::Ignore, unconfirmed("the guest knows the subsystem by its name")),
+        rule(
             NAMESPACES,
             Compare::Own(same_namespaces),
             Absent::Ignore,
             unconfirmed("the state names no namespaces: those of the source must be there"),
         ),
-        of(
+        rule(
             HMLMS,
             Compare::Is(Value::Bool(true)),
             Absent::Note,
@@ -424,7 +409,7 @@ pub static RULES: RuleTable = RuleTable {
                 "NVMe Base Specification 2.1, Identify Controller, OACS bit 11: the migration commands are supported",
             ),
         ),
-        of(
+        rule(
             STATE_LAYOUT,
             Compare::Equal,
             Absent::Note,
@@ -449,21 +434,21 @@ pub static RULES: RuleTable = RuleTable {
                 "NVMe Base Specification 2.1, Supported Controller State Formats: an unknown CSUUIDI is an Invalid Field",
             ),
         ),
-        of(
+        rule(
             MAX_IO_QUEUES,
             Compare::Own(as_many_queues),
             Absent::Ignore,
             unconfirmed("as many I/O queues as the source has, or at least as the guest has created"),
         ),
         policy(MAX_IO_QUEUES, Compare::Own(no_fewer_queues)),
-        of(
+        rule(
             MAX_QUEUE_ENTRIES,
             Compare::Own(as_many_entries),
             Absent::Ignore,
             unconfirmed("as many entries as the source has, or at least as the guest's longest queue"),
         ),
         policy(MAX_QUEUE_ENTRIES, Compare::Own(no_fewer_entries)),
-        of(
+        rule(
             MDTS,
             Compare::Own(as_large_transfers),
             Absent::Ignore,
@@ -476,32 +461,32 @@ pub static RULES: RuleTable = RuleTable {
             origin: unconfirmed("the guest has set its page size once; the target must support it"),
             ..ROW
         },
-        of(
+        rule(
             DOORBELL_STRIDE,
             Compare::Equal,
             Absent::Ignore,
             unconfirmed("the guest goes on writing where it found the doorbells"),
         ),
-        of(
+        rule(
             CONTIGUOUS_QUEUES,
             Compare::NotPair(NEWLY_REQUIRED),
             Absent::Ignore,
             unconfirmed("queues that need not be contiguous on the source may not be"),
         ),
-        of(
+        rule(
             ARBITRATION,
             Compare::Subset,
             Absent::Ignore,
             unconfirmed("the guest may have selected any mechanism that the source offers"),
         ),
-        of(
+        rule(
             FIRMWARE_REVISION,
             Compare::Ignore,
             Absent::Ignore,
             unconfirmed("says nothing of the state, unless the vendor says so"),
         ),
-        of(CONTROLLER_ID, Compare::Own(rewritten), Absent::Ignore, unconfirmed("expected to be rewritten on load")),
-        of(SERIAL_NUMBER, Compare::Own(rewritten), Absent::Ignore, unconfirmed("expected to be rewritten on load")),
+        rule(CONTROLLER_ID, Compare::Own(rewritten), Absent::Ignore, unconfirmed("expected to be rewritten on load")),
+        rule(SERIAL_NUMBER, Compare::Own(rewritten), Absent::Ignore, unconfirmed("expected to be rewritten on load")),
     ],
     derive: derives_nothing,
     contradiction,
