@@ -247,6 +247,8 @@ Seen = set[tuple[str, str]]
 class PayloadOffset(int):
     """An offset that counts from the beginning of the payload."""
 
+    __slots__ = ()
+
 
 def _in_payload(offset: int | None) -> PayloadOffset | None:
     return None if offset is None else PayloadOffset(offset)
