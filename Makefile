@@ -67,9 +67,8 @@ format: $(VENV)/.made-dev ## bring Rust and Python sources into form
 	@ruff check --fix --exit-zero
 	@ruff format
 
-bench: $(VENV)/.made-dev $(VENV)/.made-package ## benchmarks, of Rust and of Python
-	@$(WITH_RUST) cargo bench --workspace --exclude transire-python
-	@set -- benches/bench_*.py; [ ! -e "$$1" ] || pytest --benchmark-enable --benchmark-only benches
+bench: $(VENV)/.made-dev $(VENV)/.made-package ## benchmarks, of Rust and of Python; fills docs/benchmarks.md
+	@$(WITH_RUST) python scripts/benchmarks.py
 
 # New inputs go to target/fuzz, so that the seeds in the tree stay as they are. A sanitizer is a nightly flag, which a
 # stable compiler takes when told to.

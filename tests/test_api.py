@@ -1001,3 +1001,17 @@ def test_forms_of_proposals_that_were_never_merged() -> None:
     targets, dropped = transire.targets_from_compatible(source, compatible)
     assert (len(targets), len(dropped)) == (3, 1)
     assert any(transire.check(source, target).outcome is transire.Outcome.COMPATIBLE for target in targets)
+
+
+@pytest.mark.parametrize("swap", [False, True])
+def test_the_order_of_accepts_means_nothing(swap: bool) -> None:
+    own = {
+        "page_size": {"rule": "ignore", "source": "one"},
+        "page_sizes": {"rule": "in-range", "range": [4096, 4096], "source": "the other"},
+    }
+    names = list(reversed(own)) if swap else list(own)
+    accepts = {name: own[name] for name in names}
+    target = transire.Target(vendor="nvme", attributes={"page_sizes": [4096, 4096]}, accepts=accepts)
+    verdict = transire.check(transire.Profile(vendor="nvme", attributes={"page_size": 8192}), target)
+    # Both speak of one row: that of the target's attribute is asked.
+    assert "page_size.not-in-range" in [reason.id for reason in verdict.reasons]

@@ -1,5 +1,8 @@
 """Writes the seeds of the fuzz targets. Needs nothing but Python: python3 seeds.py"""
 
+import base64
+import itertools
+import re
 import struct
 from pathlib import Path
 
@@ -65,6 +68,76 @@ PROFILES = {
     "minor-7": profile(VENDOR, attribute(0x0007, 12, b""), attribute(0x0050, 2, bytes(8)), minor=7),
 }
 
-for name, content in PROFILES.items():
-    (CORPUS / "profile").mkdir(parents=True, exist_ok=True)
-    (CORPUS / "profile" / name).write_bytes(content)
+# What the docs show a target to be: blocks of TOML, and in the pages of the vendors indented ones.
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+def documented() -> dict[str, bytes]:
+    """The targets in the docs, by page and number."""
+    found = {}
+    for page in [DOCS / "targets.md", *sorted((DOCS / "vendors").glob("*.md"))]:
+        text = page.read_text("utf-8")
+        blocks = re.findall(r"^```toml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        for block in re.findall(r"^(    vendor = .*\n(?:(?:    .*)?\n)*)", text, re.MULTILINE):
+            lines = [line.removeprefix("    ") for line in block.rstrip().split("\n")]
+            toml = itertools.takewhile(lambda line: not line.startswith(("$", "transire")), lines)
+            blocks.append("\n".join(toml).rstrip() + "\n")
+        for number, block in enumerate(blocks, 1):
+            found[f"{page.stem}-{number}"] = block.encode()
+    return found
+
+
+def unfolded(times: int, head: bytes, part: bytes) -> bytes:
+    """A beginning, and a part that the target `text` repeats 2^times times."""
+    return bytes([0xFF, times, len(head)]) + head + part
+
+
+SELF = b"device_type=vfio_pci\nmdev_type=i915-GVTg_V5_2\ndevice_id=8086591d\naggregator=1\nsoftware_version=1.0.0\n"
+EVERY_TYPE = b"""schema = 1
+vendor = "mtty"
+[attributes]
+driver_version = { unknown = true }
+0x7001 = { type = "bool", value = true }
+0x7002 = { type = "uint", value = "0x20000000000001" }
+0x7003 = { type = "text", value = "gr\xc3\xb6\xc3\x9fer" }
+0x7004 = { type = "bytes", value = "0001" }
+0x7005 = { type = "version", value = "1.2.3" }
+0x7006 = { type = "range", value = [1, 8] }
+0x7007 = { type = "mask", value = "0x67" }
+0x7008 = { type = "set", value = { members = "text", values = ["a", "ab"] } }
+0x7009 = { type = "ratio", value = "1/8" }
+0x700a = { type = "pci_id", value = "8086:4941" }
+0x700b = { type = "map", value = { "a b" = "c" } }
+0x700c = { type = "unknown" }
+0x700d = { type = 200, bytes = "0a0b" }
+"""
+
+TEXTS = documented() | {
+    "every-type": EVERY_TYPE,
+    "json": b'{"schema": 1, "vendor": "mtty", "attributes": {"nr_ports": 2, "mdev_type": "mtty-2"}}\n',
+    "line": b"transire1." + base64.urlsafe_b64encode(PROFILES["mtty-2"]).rstrip(b"="),
+    "canonical": PROFILES["every-type"],
+    "migration-version-2019": b"8086-5912-GVTg_V5_8-00000001\n",
+    "migration-version-2020": b"i915-v1-8086-591d-i915-GVTg_V5_8-1\n",
+    "self": SELF,
+    "compatible": SELF.replace(b"V5_2", b"V5_{val1:int:2,4,8}").replace(b"=1\n", b"={val1}/2\n"),
+    "compatible-text": b'remote_url={where:string:"a","b"}\nsoftware_version={n:int:1,2}.{n}*3.0\n',
+    "dotted-keys": unfolded(14, b"", b"a."),
+    "arrays": unfolded(14, b"vendor = ", b"["),
+    "objects": unfolded(12, b"", b'{"a":'),
+    "headers": unfolded(11, b"", b"[[a]]\n[a.b]\n"),
+}
+
+# One byte an attribute: what source and target have of it. 0x13 is one value on both sides, 0x2b two values, 0x03 and
+# 0x28 one side alone, 0x0e not reported on either, 0x3f any type.
+ATTRIBUTES = {"alike": b"\x13", "unlike": b"\x2b", "source": b"\x03", "both": b"\x13\x2b\x03\x28\x0e\x3f"}
+JUDGED = {
+    f"{vendor}-{name}": bytes([number, 9]) + (how * 40)[:40] + bytes(at * step % 256 for at in range(300))
+    for number, vendor in enumerate(["mtty", "gvt-g", "nvme", "qat", "ccw", "ap", "nvidia"])
+    for (name, how), step in zip(ATTRIBUTES.items(), (3, 7, 11, 37), strict=True)
+}
+
+for target, seeds in {"profile": PROFILES, "text": TEXTS, "judge": JUDGED}.items():
+    (CORPUS / target).mkdir(parents=True, exist_ok=True)
+    for name, content in seeds.items():
+        (CORPUS / target / name).write_bytes(content)

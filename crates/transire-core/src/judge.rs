@@ -82,7 +82,8 @@ struct Complete<'a> {
 
 impl Attributes for Complete<'_> {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
-        self.stated.value(id).or_else(|| (self.derive)(self.stated, id))
+        let stated = self.stated.value(id);
+        if stated.is_some() { stated } else { (self.derive)(self.stated, id) }
     }
 
     fn place(&self, id: AttributeId) -> Option<(u64, u32)> {
@@ -203,20 +204,21 @@ impl Case<'_> {
         if !equal || rule.when.is_some() || !self.target.accepts.is_empty() {
             return false;
         }
-        let or_default = |value, absent| match (value, absent) {
-            (None, Absent::Default(default)) => Some(default),
-            (value, _) => value,
+        // Values are looked at where they are: moving them costs more than comparing them.
+        let stated = self.source.value(rule.source);
+        let source = match (&stated, &rule.source_absent) {
+            (Some(value), _) | (None, Absent::Default(value)) => value,
+            (None, absent) => return *absent == Absent::Ignore,
         };
-        let source = or_default(self.source.value(rule.source), rule.source_absent);
-        if source.is_none() && rule.source_absent == Absent::Ignore {
-            return true;
-        }
-        let target = or_default(self.target.value(rule.target), rule.target_absent);
-        let demanded = match rule.compare {
-            Compare::Is(value) => Some(value),
+        let theirs = self.target.value(rule.target);
+        let ((Some(target), _) | (None, Absent::Default(target))) = (&theirs, &rule.target_absent) else {
+            return false;
+        };
+        let demanded = match &rule.compare {
+            Compare::Is(value) => value,
             _ => source,
         };
-        source.is_some() && source != Some(Value::Unknown) && source == target && source == demanded
+        !matches!(source, Value::Unknown) && source == target && source == demanded
     }
 
     fn compare(&self, terms: &Terms<'_>, verdict: &mut Verdict) {

@@ -187,12 +187,13 @@ impl Target {
         })
     }
 
-    /// The override of this rule, or, without one, of this attribute.
+    /// The override of this rule, or, without one, of this attribute. Of two for the two attributes of one rule the one
+    /// that is in force is meant, and then that of the target's attribute, whatever their order.
     pub fn accept_of(&self, rule: Option<&Rule>, attribute: AttributeId) -> Option<&Accept> {
-        self.accepts.iter().find(|accept| match rule {
-            Some(rule) => accept.is_of(rule),
-            None => accept.attribute.number() == attribute.number(),
-        })
+        let of = |id: AttributeId| self.accepts.iter().find(move |accept| accept.attribute.number() == id.number());
+        let Some(rule) = rule else { return of(attribute) };
+        let both = || [rule.target, rule.source].into_iter().filter_map(of);
+        both().find(|accept| accept.replaces(Some(rule), self)).or_else(|| both().next())
     }
 
     /// How the attribute can be set to the value, where it can and the attribute can have that value at all.
@@ -223,6 +224,7 @@ impl Target {
 impl Attributes for Target {
     /// The attribute as the profile has it, or as it follows from the others.
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
-        self.profile.value(id).or_else(|| (self.rules.derive)(&self.profile, id))
+        let stated = self.profile.value(id);
+        if stated.is_some() { stated } else { (self.rules.derive)(&self.profile, id) }
     }
 }

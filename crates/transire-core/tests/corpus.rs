@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "../fuzz/oracles/judge.rs"]
+mod judge;
 #[path = "support/mend.rs"]
 mod mend;
 #[path = "support/oracle.rs"]
@@ -14,7 +16,13 @@ use transire_core::format::Phase::{Initial, Iterative, StopCopy, Unspecified};
 use transire_core::sealed::Digest;
 
 type Oracle = fn(&[u8]);
-const TARGETS: [(&str, Oracle); 3] = [("sealed", oracle::sealed), ("gate", oracle::gate), ("vendors", oracle::vendors)];
+/// The targets but `profile`, whose oracle stands in the target, and `text`, which the crate of the text forms replays.
+const TARGETS: [(&str, Oracle); 4] = [
+    ("sealed", oracle::sealed),
+    ("gate", oracle::gate),
+    ("vendors", oracle::vendors),
+    ("judge", |input| judge::judge_any(input)),
+];
 
 fn folder(kind: &str, target: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(kind).join(target)

@@ -20,6 +20,9 @@ use crate::verdict::{Parts, Verdict, profile_of as collect};
 /// Longest stream that the standard `driver` takes: a driver's answer depends on every write, so all of it is held.
 const DRIVER_INPUT_MAX: usize = 16 << 20;
 
+/// Bytes that are asked of a source at first: enough for the header of every usual stream, and a page of a file.
+const FIRST_BYTES: usize = 4096;
+
 /// What comes after the first bytes of a source.
 struct First {
     parts: Parts,
@@ -86,7 +89,7 @@ fn read_first(
                 loop {
                     let (bytes, eof) = window.bytes();
                     match first(bytes, eof, target, forced) {
-                        Err(need) => window.fill(need)?,
+                        Err(need) => window.fill_within(need, FIRST_BYTES)?,
                         Ok(first) if first.recognised => return Ok((first, Vec::new())),
                         Ok(first) => {
                             window.fill(transire_text::TEXT_FILE_MAX + 1)?;

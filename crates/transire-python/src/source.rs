@@ -260,8 +260,13 @@ impl<'a> Window<'a> {
         self.start = self.start.saturating_add(count).min(self.end);
     }
 
-    /// Reads until so many bytes are there, or the source ends.
+    /// Reads until so many bytes are there, or the source ends; as much as it gives, up to the whole window.
     pub(crate) fn fill(&mut self, need: usize) -> Result<(), Stop> {
+        self.fill_within(need, WINDOW)
+    }
+
+    /// Reads until so many bytes are there, or the source ends, and not beyond `most` or what is needed.
+    pub(crate) fn fill_within(&mut self, need: usize, most: usize) -> Result<(), Stop> {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
         }
@@ -270,7 +275,8 @@ impl<'a> Window<'a> {
             (self.start, self.end) = (0, self.end - self.start);
         }
         while !self.eof && self.end - self.start < need {
-            let Some(space) = self.buffer.get_mut(self.end..).filter(|space| !space.is_empty()) else {
+            let limit = self.start.saturating_add(need.max(most)).min(self.buffer.len());
+            let Some(space) = self.buffer.get_mut(self.end..limit).filter(|space| !space.is_empty()) else {
                 return Err(Stop::Io(io::Error::other("a record is longer than the window over the source")));
             };
             match self.pull.pull(space)? {

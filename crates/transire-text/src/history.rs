@@ -728,7 +728,8 @@ pub struct Compatible {
     pub dropped: Vec<Dropped>,
 }
 
-/// Reads a `migration/compatible` of the device whose `migration/self` was read before. Errors have line and column.
+/// Reads a `migration/compatible` of the device whose `migration/self` was read before. Errors have line and column; one
+/// about the device itself, which no target can be, has the offset in its canonical bytes.
 ///
 /// Each field of a member is compared as the vendor compares the attribute, with the member's value in place of the
 /// device's; a type and its aggregator have to be those that are listed.

@@ -1,6 +1,6 @@
 //! Targets from nodes: a profile with what it accepts, requires, can set and has been assured of.
 
-use transire_core::attribute::{Definition, Dictionary, OwnedValue, Type, VENDOR, Value, Version};
+use transire_core::attribute::{Attributes as _, Definition, Dictionary, OwnedValue, Type, VENDOR, Value, Version};
 use transire_core::format::Registry;
 use transire_core::profile::Profile;
 use transire_core::rule::Compare;
@@ -60,26 +60,34 @@ pub(crate) fn target_of(profile: Profile, registry: Registry, attributes: Option
     let Some(vendor) = registry.vendor(profile.vendor()) else {
         return Err(TextError::unknown_vendor(profile.vendor(), None, registry));
     };
+    let header = attributes.is_none().then(|| profile.clone());
     Target::new(profile, vendor.rules).map_err(|fault| {
+        // Where there is no text, the place is the one in the canonical bytes.
+        let in_bytes = |error: TextError, id| {
+            let place = header.as_ref().and_then(|profile| profile.header().place(id));
+            TextError { offset: place.map(|(offset, _)| offset).or(error.offset), ..error }
+        };
         let name = |id: transire_core::attribute::AttributeId| {
             dictionary.by_number(id.number()).map_or_else(|| id.to_string(), |definition| definition.name.to_owned())
         };
         let at = |name: &str| attributes.and_then(|node| node.entry(name)).and_then(|node| node.at);
         match fault {
-            TargetError::Contradiction(first, second) => {
-                let (first, second) = (name(first), name(second));
+            TargetError::Contradiction(first, other) => {
+                let (first, second) = (name(first), name(other));
                 let detail = format!("{first} and {second} cannot both be true");
                 let path = join("attributes", &second);
-                TextError::new(ErrorKind::Contradiction, path, at(&second), &detail)
+                in_bytes(TextError::new(ErrorKind::Contradiction, path, at(&second), &detail), other)
             }
             TargetError::Impossible(attribute, values) => {
                 let name = name(attribute);
                 let node = attributes.and_then(|node| node.entry(&name));
                 let path = join("attributes", &name);
-                match node {
-                    Some(node) => TextError::bad_value(&path, node, values),
-                    None => TextError::new(ErrorKind::BadValue, path, None, &format!("expected {values}")),
-                }
+                let without_text =
+                    || TextError::new(ErrorKind::BadValue, path.clone(), None, &format!("expected {values}"));
+                node.map_or_else(
+                    || in_bytes(without_text(), attribute),
+                    |node| TextError::bad_value(&path, node, values),
+                )
             }
             TargetError::OtherVendor => TextError::unknown_vendor(vendor.name(), None, registry),
         }

@@ -639,14 +639,17 @@ fn board_id(side: &dyn Attributes) -> Option<PciId> {
     let Value::Text(board) = side.value(GPU_BOARD)? else { return None };
     let (id, _subsystem) = board.as_str().split_once(' ')?;
     let (vendor, device) = id.split_once(':')?;
-    let number = |digits: &str| u16::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 4);
+    let is_id = |digits: &str| digits.len() == 4 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let number = |digits: &str| u16::from_str_radix(digits, 16).ok().filter(|_| is_id(digits));
     Some(PciId { vendor: number(vendor)?, device: number(device)? })
 }
 
 /// Two or three numbers with dots between them, as in `550.054.10`.
 fn build_version(side: &dyn Attributes) -> Option<Version> {
     let Value::Text(build) = side.value(DRIVER_BUILD)? else { return None };
-    let mut parts = build.as_str().split('.').map(|part| part.parse().ok());
+    // Digits alone: parse() would take a sign, too.
+    let number = |part: &str| part.bytes().all(|digit| digit.is_ascii_digit()).then(|| part.parse().ok())?;
+    let mut parts = build.as_str().split('.').map(number);
     let version = Version { major: parts.next()??, minor: parts.next()??, patch: parts.next().unwrap_or(Some(0))? };
     parts.next().is_none().then_some(version)
 }
