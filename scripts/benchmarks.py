@@ -45,8 +45,8 @@ TARGET = transire.Target.read(PROFILE.to_bytes())
 PIPE_WHY = "the gate holds a frame of 1 MiB until its checksum is right, and `cat` holds 128 KiB and checks nothing"
 FROM_PYTHON = """\
 From Python (pytest-benchmark, median of rounds). `check` recognises, checks, reads and judges; construct and
-`unpack` of struct only take the header apart; the reference reads the whole stream, here one of 64 bytes of payload, and
-comes to a verdict with construct:
+`unpack` of struct only take the header apart; the reference reads the whole stream, here one of 64 bytes of payload,
+and comes to a verdict with construct:
 """
 IN_MEMORY = """\
 GiB/s of payload, in memory, one thread. `verify` reads; `seal` and `gate` copy what they deliver besides, as memcpy

@@ -21,13 +21,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import transire
 from transire import reference
+from transire.reference import attributes
 from transire.reference.attributes import LENGTHS, decode
 from transire.reference.blake3 import blake3
 from transire.reference.crc32c import crc32c
+from transire.reference.target import parse
 from transire.reference.vendors import FORMATS, VENDORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from transire.reference.attributes import Value
 
 Said = dict[str, Any]
 """A target as its TOML file says it."""
@@ -73,7 +77,7 @@ def compare(case: Case) -> tuple[Answer, Difference | None]:
 
 def of_reference(case: Case) -> Answer:
     """The answer of the reference."""
-    reading = reference.read(case.data, case.target)
+    reading = reference.read(case.data, case.target, int(time.time()))
     return _answer(reading.outcome.name, reading.reasons, reading.dropped)
 
 
@@ -157,6 +161,12 @@ TOLERATED: tuple[Tolerated, ...] = ()
 
 def make(random: Random) -> Case:
     """An input, as the numbers fall."""
+    if rarely(random, 2):
+        name = random.choice(sorted(PLAUSIBLE))
+        data, said = pair(random, name, stream=rarely(random, 6))
+        if rarely(random, 6):
+            data = change(random, data)
+        return Case(data, said if not rarely(random, 20) else None)
     kind = random.randrange(20)
     if kind < 3:
         data = native(random)
@@ -556,6 +566,351 @@ def settable(random: Random, name: str) -> Said:
     if ACCEPTABLE[name] == "uint":
         how.append({"range": random.choice(([1, 2], [2, 2], [1, 1]))})
     return {**random.choice(how), "path": "made"}
+
+
+# Making pairs of the vendors that have no format of their own.
+
+QUEUES = [{"05.0004": one, "05.00ab": other} for one, other in (("14", "14"), ("15", "14"), ("13", "14"))]
+PLAUSIBLE: dict[str, dict[str, tuple[Any, ...]]] = {
+    "gvt-g": {
+        "pci_id": ("8086:591d", "8086:5912"),
+        "platform": ("kbl", "bdw"),
+        "software_version": ("1.0.0", "1.2.0", "1.3.5", "2.0.0"),
+        "mdev_type": (
+            "i915-GVTg_V5_4",
+            *("i915-GVTg_V5_2", "i915-GVTg_V5_8", "i915-GVTg_V5_1", "i915-GVTg_V4_4", "i915-GVTg_V4_2"),
+            *("i915-GVTg_V5_3", "i915-GVTg_V6_4"),
+        ),
+        "aggregation": (1, 2, 4, 8, 3),
+        "capacity": ("1/4", "1/2", "1/1", "3/4"),
+        "low_gm_mb": (128, 256, 512, 64),
+        "high_gm_mb": (512, 1024, 2048, 384, 1536),
+        "fence": (4, 8, 2),
+        "resolution": ("1920x1200", "1024x768"),
+        "weight": (4, 8),
+        "pv_mode": (["none", "ppgtt"], ["none"], ["context", "none", "ppgtt"]),
+        "image_generation": (3, 1, 5),
+    },
+    "nvme": {
+        "pci_id": ("8086:1457", "1b36:0010"),
+        "subsystem_id": ("8086:0000", "8086:0001"),
+        "software_version": ("1.2.0", "1.3.0", "1.1.0", "2.0.0"),
+        "remote_url": (
+            "nvme+tcp://stor1/nqn.2014-08.org.example:vol7",
+            *("NVME+TCP://STOR1:4420/nqn.2014-08.org.example:vol7", "nvme+tcp://stor1/nqn.2014-08.org.example:VOL7"),
+            *("nvme+rdma://stor1:4420/vol7", "nvme+rdma://stor1/vol7", "nvme+fc://stor1:4420/vol7", "unset", "UNSET"),
+            *("nvme+tcp://user:secret@stor1/vol7", "nvme+tcp://stor1:44200/vol7", "stor1/vol7", "nvme+tcp://stor1"),
+            *("nvme+tcp://stor1/", "nvme+tcp://[fe80::1]:4420/a@b", "nvme+tcp://stor1?@", "nvme+tcp://user@stor1"),
+        ),
+        "subnqn": ("nqn.2014-08.org.example:vol7", "nqn.2014-08.org.example:VOL7"),
+        "namespaces": ({"1": "a"}, {"1": "a", "2": "b"}, {"1": "b"}),
+        "state_layout": ("nvme-2.1", "rfc-2025"),
+        "state_version": (0, 1, 2),
+        "state_formats": ({"1": "0", "2": "1"}, {"1": "1", "2": "0"}, {"1": "1"}, {"0": "none"}),
+        "state_index": (1, 2),
+        "vendor_format": ("0b6ff1d2-6f0c-4f0e-8d39-5c4f6c7f4f11", "none", "1b6ff1d2-6f0c-4f0e-8d39-5c4f6c7f4f11"),
+        "vendor_formats": (
+            {"1": "0b6ff1d2-6f0c-4f0e-8d39-5c4f6c7f4f11"},
+            {"1": "1b6ff1d2-6f0c-4f0e-8d39-5c4f6c7f4f11", "2": "0b6ff1d2-6f0c-4f0e-8d39-5c4f6c7f4f11"},
+            {"0": "none"},
+        ),
+        "vendor_index": (1, 2),
+        "hmlms": (True, True, False),
+        "max_io_queues": (64, 32, 16, 8),
+        "io_queues": (16, 32),
+        "max_queue_entries": (1024, 256, 128),
+        "queue_entries": (256, 1024),
+        "mdts": (5, 0, 4, 6),
+        "page_size": (4096, 65536),
+        "page_sizes": ([4096, 65536], [8192, 16384], [4096, 4096]),
+        "doorbell_stride": (0, 1),
+        "contiguous_queues": (True, False),
+        "arbitration": (1, 0, 3),
+        "firmware_revision": ("1.0", "2.0"),
+        "controller_id": (1, 2),
+        "serial_number": ("S0", "S1"),
+    },
+    "qat": {
+        "pci_id": ("8086:4941", "8086:4943", "8086:4940"),
+        "stream_version": (1, 2, 0),
+        "capabilities": (0x67, 0x80000067, 0x66, 0),
+        "service_map": (0x1249, 0x1248),
+        "extended_compression": (0, 1),
+        "pfvf_version": (4, 5, 0),
+        "rate_limits": (
+            {"none": "none"},
+            *({"asym 0x300": "50/50", "dc 0xc00": "10/1000"}, {"asym 0x300": "51/51", "dc 0xc00": "11/1001"}),
+            *({"asym 0x300": "50/49", "dc 0xc00": "10/999"}, {"asym 0x300": "50/50"}, {"sym 0x300": "50/50"}),
+            *({"asym 0x100": "50/50"}, {"asym 0x300": "0/0"}, {"decomp 0x1": "1/2"}),
+        ),
+        "ring_banks": (4, 8),
+    },
+    "ccw": {
+        "software_version": ("1.0.0", "1.1.0", "2.0.0"),
+        "mdev_type": ("vfio_ccw-io", "vfio_ccw-io", "vfio_ccw-ni"),
+        "subchannel_type": (0, 1),
+        "chpid_type": ("1a", "1b"),
+        "cu_type": ("3990", "1731"),
+        "cu_model": ("e9", "e8"),
+        "dev_type": ("3390", "0000"),
+        "dev_model": ("0c", "0a"),
+        "volume_uid": ("A", "B"),
+        "availability": ("good", "boxed", "no path", "no device"),
+        "subchannel": ("0.0.0313", "0.0.0314"),
+        "chpids": ("10 11", "40 41"),
+        "chpid_mask": (0xC0, 0xF0),
+        "path_count": (2, 4),
+    },
+    "ap": {
+        "mdev_type": ("vfio_ap-passthrough", "vfio_ap-passthrough", "vfio_ap-other"),
+        "apqns": (["05.0004", "05.00ab"], ["05.0004"], ["05.0004", "05.00ab", "06.0004"], ["06.0004"]),
+        "control_domains": (["0004", "00ab"], ["0004"]),
+        "ap_type": (*QUEUES, {"05.0004": "14"}, {"05.0004": "14", "05.00ab": "14", "06.0004": "14"}),
+        "mode": (
+            {"05.0004": "cca", "05.00ab": "cca"},
+            *({"05.0004": "accelerator", "05.00ab": "cca"}, {"05.0004": "cca"}, {"05.00ab": "ep11"}),
+        ),
+        "queue_facilities": (
+            {"05.0004": "0xb2800000", "05.00ab": "0xb2800000"},
+            *({"05.0004": "0xaa800000", "05.00ab": "0xb2800000"}, {"05.0004": "0xb2000000", "05.00ab": "0xb2000000"}),
+            *({"05.0004": "0xb2808000", "05.00ab": "0xb2804000"}, {"05.0004": "0xb2800000"}),
+            *({"05.0004": "0xb2c03fff", "05.00ab": "0xb2800001"}, {"05.0004": "0xaa800000"}),
+        ),
+        "master_keys": ({"0004": "11", "00ab": "22"}, {"0004": "11"}, {"0004": "12"}, {"none": "none"}),
+    },
+    "nvidia": {
+        "pci_id": ("10de:1e30", "10de:2331", "10de:2321", "10de:2330", "10de:2335", "10de:2324", "10de:2322"),
+        "driver_version": ("550.54.10", "550.90", "570.0.0", "535.54.3", "430.1", "418.1", "595.1"),
+        "driver_build": ("550.54.10", "550.054.10", "550.90", "570.00.00", "595.1"),
+        "vgpu_type_name": ("GRID RTX6000-1Q", "GRID RTX6000-2Q"),
+        "gpu_board": (
+            "10de:1e30 10de:1329",
+            *("10de:1e30 10de:132a", "10de:2331 10de:1626", "10de:2321 10de:1839", "10de:2335 10de:18be"),
+        ),
+        "framebuffer_mb": (1024, 2048),
+        "num_heads": (4, 1),
+        "max_resolution": ("5120x2880", "1920x1200"),
+        "hypervisor": (
+            "RHEL 9.6",
+            *("RHEL 9.6", "RHEL 9.4", "RHEL 9.8", "RHEL 10.0", "RHEL 9.5", "RHEL 9.9", "Ubuntu 24.04", "RHEL 10.1"),
+        ),
+        "vgpu_version": (13, 10, 15),
+        "vgpu_version_range": ([10, 14], [13, 13], [14, 16]),
+        "guest_driver": ("550.54.14", "535.54.3", "570.1", "595.2", "430.1", "525.1", "390.1", "600.0"),
+        "migration_caps": (True, True, False),
+        "ecc_mode": (False, True),
+        "uvm": (False, False, True),
+        "debugger": (False, False, True),
+        "profiler": (False, False, True),
+        "gsp_firmware": (False, True),
+        "frame_rate_limiter": (60, 0),
+        "plugin_params": ({"disable_vnc": "1"}, {"disable_vnc": "1", "loglevel": "3"}, {"disable_vnc": "0"}),
+        "placement_id": (0, 1),
+        "gpu_instance_id": (0, 1),
+        "scheduler": ("best effort", "fixed"),
+    },
+}
+"""Values of attributes by vendor, the usual one first."""
+OF_ALL: dict[str, tuple[Any, ...]] = {
+    "device_api": ("vfio-pci", "vfio-ccw", "vfio-ap"),
+    "driver": ("i915", "nvme"),
+    "driver_version": ("1.4.0", "1.3.9", "2.0"),
+    "revision": (1, 2),
+    "observed_at": (1767225600,),
+}
+"""The same, for those that have no others."""
+ODD: dict[str, tuple[Any, ...]] = {
+    "chpid_type": ("1A", "0x1a"),
+    "cu_type": ("0x3990",),
+    "availability": ("Good", "offline"),
+    "rate_limits": ({"bad 0x1": "1/1"}, {"asym 300": "50/50"}, {"asym 0x300": "50"}, {"none": "none", "x": "y"}),
+    "apqns": (["5.4"], [1]),
+    "control_domains": (["4"],),
+    "ap_type": ({"05.0004": "0x0e", "05.00ab": "14"}, {"none": "none"}, {"05.0004": "015", "05.00ab": "x"}),
+    "mode": ({"05.0004": "CCA", "05.00ab": "cca"},),
+    "queue_facilities": ({"05.0004": "b2800000", "05.00ab": "0xb2800000"}, {"05.0004": "0xB2800000"}),
+    "state_formats": ({"1": "zero"}, {"one": "0"}, {"1": "00"}),
+    "vendor_format": ("0B6FF1D2-6F0C-4F0E-8D39-5C4F6C7F4F11", "x"),
+    "namespaces": ({"x": "y"},),
+    "hypervisor": ("RHEL", "rhel 9.6", "RHEL 9", "RHEL 9.6.1", "VMware ESXi 8.0"),
+    "resolution": ("big",),
+    "mdev_type": ("other",),
+}
+"""What nobody should write."""
+
+
+def encode(value: Value) -> bytes:
+    """A value as it is in a header."""
+    one = value.plain
+    match value.type:
+        case attributes.BOOL:
+            return bytes([one])
+        case attributes.UINT:
+            return struct.pack("<Q", one)
+        case attributes.TEXT:
+            return bytes(one.encode())
+        case attributes.VERSION:
+            return struct.pack("<3I", *one)
+        case attributes.RANGE:
+            return struct.pack("<2Q", *one)
+        case attributes.MASK:
+            return bytes(one.to_bytes((one.bit_length() + 7) // 8 or 1, "little"))
+        case attributes.SET:
+            members = sorted(encode(each) for each in one)
+            return bytes([next(iter(one)).type]) + b"".join(map(member, members))
+        case attributes.RATIO:
+            return struct.pack("<2I", one.numerator, one.denominator)
+        case attributes.PCI_ID:
+            return struct.pack("<2H", *one)
+        case attributes.MAP:
+            return b"".join(
+                member(key) + member(said) for key, said in sorted((k.encode(), v.encode()) for k, v in one.items())
+            )
+    return b""
+
+
+SETTLED: dict[str, set[str]] = {
+    "gvt-g": {"mdev_type", "capacity"},
+    "nvme": {
+        *("driver_version", "max_io_queues", "max_queue_entries", "remote_url", "software_version"),
+        *("state_formats", "state_version", "vendor_formats", "vendor_format", "page_sizes", "page_size"),
+    },
+    "qat": {"rate_limits"},
+    "ccw": {"availability"},
+    "ap": {"apqns"},
+    "nvidia": {
+        *("driver_build", "driver_version", "gsp_firmware", "guest_driver", "hypervisor", "pci_id"),
+        *("vgpu_version", "vgpu_version_range"),
+    },
+}
+"""Attributes for which no rule of the target's own is made: the two sides are known to differ there."""
+
+
+def said_of(random: Random, name: str, share: float) -> Said:
+    """Attributes of a device: usual values, others, odd ones, and ones that have not been reported."""
+    table = OF_ALL | PLAUSIBLE[name]
+    common = ["device_api", "driver", "driver_version", "revision", "observed_at"]
+    said: Said = {}
+    for attribute_name, choices in table.items():
+        if random.random() > (share if attribute_name in PLAUSIBLE[name] or attribute_name not in common else 0.2):
+            continue
+        kind = random.random()
+        if kind < 0.75:
+            said[attribute_name] = choices[0]
+        elif kind < 0.94:
+            said[attribute_name] = random.choice(choices)
+        elif kind < 0.97:
+            said[attribute_name] = {"unknown": True} if attribute_name != "hypervisor" else choices[0]
+        else:
+            said[attribute_name] = random.choice(ODD.get(attribute_name, choices))
+    if "device_api" in said and random.randrange(3):
+        said["device_api"] = {"ccw": "vfio-ccw", "ap": "vfio-ap"}.get(name, "vfio-pci")
+    if name in ("gvt-g", "nvidia") and not rarely(random, 4):
+        # What follows from others contradicts them otherwise, most of the time.
+        for follows in FOLLOW[name]:
+            said.pop(follows, None)
+    return said
+
+
+FOLLOW = {
+    "gvt-g": ("capacity", "low_gm_mb", "high_gm_mb", "fence", "resolution", "weight"),
+    "nvidia": ("pci_id", "driver_build", "manager_version"),
+}
+
+
+def pair(random: Random, name: str, stream: bool = False) -> tuple[bytes, Said]:
+    """A profile of that vendor, or a stream whose payload is opaque, and a target that is no error of usage."""
+    known = {row.name: row for row in (*attributes.COMMON, *VENDORS[name].attributes)}
+    source = said_of(random, name, random.choice((0.5, 0.9, 0.98, 1.0)))
+    source.pop("page_sizes", None)
+    values = parse({"vendor": name, "attributes": source}, known.values()).attributes
+    parts = [(known[each].id, value.type, encode(value)) for each, value in values.items()]
+    parts.append((0x8001, 3, name.encode()))
+    payload = octets(random, random.randrange(40))
+    if stream:
+        digest = random.choice((1, 2))
+        parts += [(0x80E0, 3, b"opaque"), (0x80E1, 2, struct.pack("<Q", digest)), (0x80E3, 4, octets(random, 16))]
+    header = b"".join(attribute(*part) for part in sorted(parts, key=lambda part: part[0] & 0x7FFF))
+    data = envelope(2, header, b"".join(frames(random, payload, digest))) if stream else envelope(1, header)
+    return data, target_for(random, name, source)
+
+
+def target_for(random: Random, name: str, source: Said) -> Said:
+    """A target of that vendor."""
+    for _ in range(20):
+        said: Said = {"vendor": name, "attributes": said_of(random, name, random.choice((0.5, 0.9, 0.98, 1.0)))}
+        terms(random, said, source)
+        try:
+            transire.Target(**said)
+        except transire.TransireError:
+            continue
+        return said
+    return {"vendor": name, "attributes": {}}
+
+
+def terms(random: Random, said: Said, source: Said) -> None:
+    """Rules of the target's own, what can be set, and what somebody vouches for."""
+    name = said["vendor"]
+    table = OF_ALL | PLAUSIBLE[name]
+    types = {row.name: row.type for row in (*attributes.COMMON, *VENDORS[name].attributes)}
+
+    def some() -> str:
+        return random.choice(sorted(table))
+
+    if rarely(random, 4):
+        said["accepts"] = {
+            each: accepted(random, types[each], table[each]) for each in {some(), some()} - SETTLED[name]
+        }
+        if rarely(random, 2):
+            said["attributes"].setdefault("driver_version", "1.4.0")
+    if rarely(random, 3):
+        said["settable"] = {}
+        for each in sorted({some(), some(), "aggregation" if name == "gvt-g" else some()}):
+            how: list[Said] = [{"any": True}, {"any": True}, {"values": list(table[each][:3])}]
+            if types[each] == attributes.UINT:
+                how.append({"range": random.choice(([1, 2], [1, 4], [0, 100]))})
+            said["settable"][each] = {**random.choice(how), "path": "made"}
+    if rarely(random, 3):
+        by: Said = {"by": "platform team", "reason": "tested together"}
+        said["assertions"] = []
+        for each in random.sample(sorted(table), min(len(table), random.choice((1, 3, 8)))):
+            one: Said = {"attribute": each, **by}
+            for side, of_side in (("source", source), ("target", said["attributes"])):
+                if each in of_side and of_side[each] != {"unknown": True} and not rarely(random):
+                    one[side] = of_side[each]
+                elif rarely(random):
+                    one[side] = table[each][-1]
+            if "source" not in one and "target" not in one and rarely(random, 2):
+                continue
+            if rarely(random, 3):
+                one["until"] = random.choice(("2020-12-31", "9999-12-31", 1, 99_999_999_999))
+            said["assertions"].append(one)
+
+
+def accepted(random: Random, kind: int, choices: tuple[Any, ...]) -> Said:
+    """A rule of the target's own, of those that the type of the attribute has."""
+    rules = ["equal", "one-of", "ignore"]
+    if kind in (attributes.UINT, attributes.RANGE):
+        rules.append("in-range")
+    if kind in (attributes.MASK, attributes.SET, attributes.MAP):
+        rules.append("subset")
+    if kind in (attributes.UINT, attributes.RATIO, attributes.VERSION):
+        rules.append("at-least")
+    if kind == attributes.VERSION:
+        rules += ["version", "branch"]
+    rule = random.choice(rules)
+    said: Said = {"rule": rule, "source": "made"}
+    if rule == "one-of":
+        said["values"] = list(choices[: random.choice((1, 2, 3))])
+    elif rule == "in-range":
+        said["range"] = random.choice(([0, 1], [1, 20], [10, 100_000]))
+    elif rule != "ignore" and random.randrange(2):
+        said["value"] = random.choice(choices)
+    if rule == "branch":
+        said["newer"] = random.choice((0, 1, 20))
+    if random.randrange(3) == 0:
+        said["driver_version"] = random.choice(("1.0", "1.4.0", "500", ["1.0", "1.3.9"]))
+    return said
 
 
 # Running.

@@ -1005,7 +1005,7 @@ def test_forms_of_proposals_that_were_never_merged() -> None:
 
 @pytest.mark.parametrize("swap", [False, True])
 def test_the_order_of_accepts_means_nothing(swap: bool) -> None:
-    own = {
+    own: dict[str, dict[str, Any]] = {
         "page_size": {"rule": "ignore", "source": "one"},
         "page_sizes": {"rule": "in-range", "range": [4096, 4096], "source": "the other"},
     }

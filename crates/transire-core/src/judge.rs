@@ -187,7 +187,7 @@ impl Case<'_> {
         let accept =
             self.target.accept_of(Some(rule), rule.target).filter(|accept| accept.replaces(Some(rule), self.target));
         let terms = Terms::of_vendor(rule, accept);
-        if matches!(terms.compare, Compare::Ignore) {
+        if matches!(terms.compare, Compare::Ignore) || accept.is_some_and(|accept| self.was_asked(accept, rule)) {
             return;
         }
         match rule.when.map_or(Ok(true), |when| when.holds(self.source, self.target)) {
@@ -195,6 +195,18 @@ impl Case<'_> {
             Ok(false) => {}
             Err(open) => verdict.push(terms.reason(reasons::NOT_REPORTED_YET, open)),
         }
+    }
+
+    /// Whether the target's own rule has taken the place of a row before this one: it is asked once, whatever number of
+    /// rows it stands for.
+    fn was_asked(&self, accept: &Accept, rule: &'static Rule) -> bool {
+        let rules = self.target.rules().rules;
+        let asked = |row: &'static Rule| {
+            accept.is_of(row)
+                && accept.replaces(Some(row), self.target)
+                && row.when.is_none_or(|when| when.holds(self.source, self.target) == Ok(true))
+        };
+        rules.iter().take_while(|row| *row != rule).any(asked)
     }
 
     /// Whether the rule asks for the same value on both sides and there is one: what most rules come to for most

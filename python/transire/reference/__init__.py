@@ -61,5 +61,5 @@ def _native(name: str, data: bytes, target: Target | None, now: int | None) -> R
             for reason, _ in judge(finding, target, VENDORS[row.vendor], now):
                 reading.find(reason)
         elif target:
-            reading.find(Reason("format.not-of-target", Outcome.INCOMPATIBLE))
+            reading.find(Reason("format.not-of-target", Outcome.INCOMPATIBLE, 0))
     return reading

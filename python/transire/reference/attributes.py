@@ -132,6 +132,13 @@ STREAM = (
     Known(0x00E4, "device_label", TEXT),
 )
 """What is about the stream, and in no profile."""
+
+
+def of_texts(members: frozenset[Value]) -> bool:
+    """The limit of a set of texts."""
+    return all(member.type == TEXT for member in members)
+
+
 ALWAYS_REPORTED = ("vendor", *(known.name for known in STREAM))
 """What type 12 may not stand for."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from transire.reference import attributes as a
 from transire.reference.attributes import Known, Stated, Value
+from transire.reference.compare import MISMATCH, Both, Finding, compare
 from transire.reference.verdict import Outcome, Reason
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class Rule(NamedTuple):
     """A row of a vendor's table. A side that lacks the attribute has the default, where `source` or `target` is one."""
 
     attribute: str
-    compare: str
+    compare: str | Callable[[Value, Value, Both], Finding]
+    """One of the guide's comparisons, or the vendor's own."""
     source: Absent | Value = Absent.WANT
     target: Absent | Value = Absent.WANT
     driver: bool = False
@@ -40,6 +42,8 @@ class Rule(NamedTuple):
     """A pair that does not compare is left to an administrator."""
     of_target: str = ""
     """The target's attribute, where it is another one."""
+    when: Callable[[Both], bool] = lambda _: True
+    """Whether the row is for this pair at all. A rule of the target's own is asked in any case."""
 
 
 class Vendor(NamedTuple):
@@ -62,53 +66,74 @@ def judge(
     derived = vendor.derive({name: stated.value for name, stated in source.items()})
     # What only follows from others has no offset.
     known = {name: Stated(value, None) for name, value in derived.items()} | dict(source)
-    named = {name for rule in vendor.rules for name in (rule.attribute, rule.of_target)}
-    for rule in (*vendor.rules, *(Rule(name, "ignore") for name in sorted(target.accepts) if name not in named)):
-        for reason in _ask(rule, known, target, vendor, now):
-            yield reason, rule.attribute
-
-
-def _ask(rule: Rule, source: Mapping[str, Stated], target: Target, vendor: Vendor, now: int | None) -> Iterator[Reason]:
-    name, of_target, comparison = rule.attribute, rule.of_target or rule.attribute, rule.compare
-    operand, newer, ask = None, 0, rule.ask
     device = vendor.derive(target.attributes) | target.attributes
-    accept = target.accepts.get(name) or target.accepts.get(of_target)
-    if accept and _in_scope(accept, rule.driver, device.get("driver_version")):
-        yield Reason(f"{name}.accepted-by-target", Outcome.COMPATIBLE)
+    both = Both({name: stated.value for name, stated in known.items()}, device, target)
+    named = {name for rule in vendor.rules for name in (rule.attribute, rule.of_target)}
+    asked: set[str] = set()
+    for rule in (*vendor.rules, *(Rule(name, "ignore") for name in sorted(target.accepts) if name not in named)):
+        name = rule.attribute
+        names = [one for one in dict.fromkeys((name, rule.of_target)) if one in target.accepts]
+        version = device.get("driver_version")
+        meant = [target.accepts[one] for one in names if _in_scope(target.accepts[one], rule.driver, version)]
+        own = meant[0] if meant else None
+        # An attribute with several rows has one rule of the target's own.
+        for one in names if name not in asked else ():
+            note = "accepted-by-target" if target.accepts[one] in meant else "accept-out-of-scope"
+            yield Reason(f"{one}.{note}", Outcome.COMPATIBLE), name
+        if (name not in asked) if own else rule.when(both):
+            for reason in _ask(rule, own, known, both, vendor, now):
+                yield reason, name
+        asked.add(name)
+
+
+def _ask(
+    rule: Rule, accept: Accept | None, source: Mapping[str, Stated], both: Both, vendor: Vendor, now: int | None
+) -> Iterator[Reason]:
+    name, of_target, target = rule.attribute, rule.of_target or rule.attribute, both.target
+    comparison, operand, newer, ask = rule.compare, None, 0, rule.ask
+    if accept:
         comparison, operand, newer, ask = accept.rule, accept.operand, accept.newer, False
-    elif accept:
-        yield Reason(f"{name}.accept-out-of-scope", Outcome.COMPATIBLE)
     if comparison == "ignore":
         return
     one, offset = source.get(name) or (None, None)
-    other: Value | None = device.get(of_target)
+    other: Value | None = both.device.get(of_target)
     one = rule.source if one is None and isinstance(rule.source, Value) else one
     other = rule.target if other is None and isinstance(rule.target, Value) else other
-    sides = [(one, rule.source)] if operand is not None else [(one, rule.source), (other, rule.target)]
-    lacking = [(value, absent) for value, absent in sides if _lacks(value)]
-    if any(absent == Absent.ASK for _, absent in lacking):
+    sides = [(name, one, rule.source), (of_target, other, rule.target)][: 2 if operand is None else 1]
+    lacking = [(side, value, absent) for side, value, absent in sides if _lacks(value)]
+    if any(absent == Absent.ASK for _, _, absent in lacking):
         yield from _ask_administrator(name, one, other, None, target, now)
-    elif not any(absent == Absent.IGNORE for _, absent in lacking):
-        # Once, where both sides lack it in the same way.
-        yield from sorted({_lacking(name, value, absent) for value, absent in lacking})
+    elif not any(absent == Absent.IGNORE for _, _, absent in lacking):
+        # Once, where both sides lack it in the same way, or where the source's lack is only noted.
+        alone = lacking[:1] if rule.source == Absent.NOTE else lacking
+        yield from sorted({_lacking(*side) for side in alone})
     if lacking:
         return
 
+    def holds(other: Any, both: Both) -> Finding:
+        assert one is not None
+        if not isinstance(comparison, str):
+            return comparison(one, other, both)
+        good = compare(comparison, one, other, newer, rule.constant)
+        return Finding("" if good else MISMATCH[comparison], (), ask)
+
     assert one is not None
-    if compare(comparison, one, other if operand is None else operand, newer, rule.constant):
-        return
-    if (
-        operand is None
-        and of_target in target.settable
-        and _settable(one, target.settable[of_target])
-        and vendor.possible(target.attributes | {of_target: one})
-        and compare(comparison, one, one, newer, rule.constant)
-    ):
-        yield Reason(f"{name}.set", Outcome.FIXABLE, offset, set=one)
-    elif ask:
+    finding = holds(other if operand is None else operand, both)
+    if finding.mismatch and operand is None and of_target in target.settable:
+        after = target.attributes | {of_target: one}
+        possible = can_be_set(one, target.settable[of_target]) and vendor.possible(after)
+        if possible and not holds(one, both._replace(device=vendor.derive(after) | after)).mismatch:
+            finding = finding._replace(set=one, of=name)
+    for note in finding.notes:
+        yield Reason(f"{name}.{note}", Outcome.COMPATIBLE, offset)
+    if finding.set:
+        yield Reason(f"{finding.of}.set", Outcome.FIXABLE, offset, set=finding.set)
+    elif finding.ask and finding.mismatch:
         yield from _ask_administrator(name, one, other, offset, target, now)
-    else:
-        yield Reason(f"{name}.{MISMATCH[comparison]}", Outcome.INCOMPATIBLE, offset)
+    elif finding.mismatch:
+        unknown = finding.mismatch in ("not-in-profile", "not-reported-yet")
+        outcome = Outcome.UNKNOWN if unknown else Outcome.INCOMPATIBLE
+        yield Reason(f"{finding.of or name}.{finding.mismatch}", outcome, offset)
 
 
 def _in_scope(accept: Accept, driver: bool, version: Any) -> bool:
@@ -134,7 +159,8 @@ def _lacking(name: str, value: Value | None, absent: Absent | Value) -> Reason:
     return Reason(f"{name}.not-in-profile", Outcome.UNKNOWN)
 
 
-def _settable(value: Value, settable: Settable) -> bool:
+def can_be_set(value: Value, settable: Settable) -> bool:
+    """Whether a setting reaches the value."""
     if settable.range is not None:
         return value.type == a.UINT and settable.range[0] <= value.plain <= settable.range[1]
     return settable.values is None or value in settable.values
@@ -151,46 +177,3 @@ def _ask_administrator(
     if matching:
         yield Reason(f"{name}.assertion-expired", Outcome.COMPATIBLE)
     yield Reason(f"{name}.needs-assertion", Outcome.UNKNOWN, offset)
-
-
-MISMATCH = {
-    "equal": "not-equal",
-    "one-of": "not-one-of",
-    "in-range": "not-in-range",
-    "subset": "not-subset",
-    "at-least": "not-at-least",
-    "version": "version",
-    "branch": "branch",
-    "is": "not-is",
-    "not-pair": "excluded-pair",
-}
-"""What a comparison that does not hold is called."""
-
-
-def compare(comparison: str, source: Value, target: Any, newer: int, constant: Any) -> bool:
-    """Whether the source's value goes with the target's."""
-    if comparison == "one-of":
-        # Several values that the rule names, or the members of the target's own set.
-        return source in (target if not isinstance(target, Value) else target.plain if target.type == a.SET else ())
-    x, y = source.plain, target.plain
-    match comparison:
-        case "equal":
-            return bool(source == target)
-        case "is":
-            return bool(source == target == constant)
-        case "not-pair":
-            return (source, target) not in constant
-        case "in-range":
-            low, high = x if source.type == a.RANGE else (x, x)
-            return target.type == a.RANGE and bool(y[0] <= low and high <= y[1])
-        case "subset" if source.type == a.MASK:
-            return not x & ~y
-        case "subset":
-            return bool(x.items() <= y.items() if source.type == a.MAP else x <= y)
-        case "at-least":
-            return bool(y >= x)
-        case "version":
-            return bool(x[0] == y[0] and y[1] >= x[1])
-        case "branch":
-            return bool(0 <= y[0] - x[0] <= newer)
-    raise ValueError(comparison)

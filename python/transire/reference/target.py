@@ -5,7 +5,7 @@ A target is taken to be free of errors of usage: nothing here checks for them.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -103,8 +103,8 @@ def _assertion(types: Mapping[str, int], said: Mapping[str, Any]) -> Assertion:
     until = said.get("until")
     if isinstance(until, str):
         # The last day counts, whole.
-        day = datetime.fromisoformat(until).replace(tzinfo=UTC)
-        until = int((day + timedelta(days=1)).timestamp()) - 1
+        day = datetime.fromisoformat(until).replace(hour=23, minute=59, second=59, tzinfo=UTC)
+        until = int(day.timestamp())
     return Assertion(said["attribute"], source, target, until)
 
 
@@ -126,8 +126,9 @@ def _value(kind: int | None, said: Any) -> Value:
             plain = (_value(a.UINT, said[0]).plain, _value(a.UINT, said[1]).plain)
         case a.SET:
             members = said["values"] if isinstance(said, dict) else said
-            member = NAMES[said["members"]] if isinstance(said, dict) else a.UINT
-            plain = frozenset(_value(member, one) for one in members)
+            member = NAMES[said["members"]] if isinstance(said, dict) else None
+            kinds = [member or (a.TEXT if isinstance(one, str) else a.UINT) for one in members]
+            plain = frozenset(_value(kind, one) for kind, one in zip(kinds, members, strict=True))
         case a.RATIO:
             plain = Fraction(said)
         case a.PCI_ID:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from transire.reference import mtty
+from transire.reference import ap, ccw, gvt_g, mtty, nvidia, nvme, qat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +22,15 @@ class Format(NamedTuple):
     read: Callable[[bytes, bool], Iterator[Reason | dict[str, Stated]]]
 
 
-VENDORS: dict[str, Vendor] = {"mtty": mtty.VENDOR}
+VENDORS: dict[str, Vendor] = {
+    "mtty": mtty.VENDOR,
+    "gvt-g": gvt_g.VENDOR,
+    "nvme": nvme.VENDOR,
+    "qat": qat.VENDOR,
+    "ccw": ccw.VENDOR,
+    "ap": ap.VENDOR,
+    "nvidia": nvidia.VENDOR,
+}
 """By the value of the attribute `vendor`."""
 FORMATS = {"mtty": Format("mtty", mtty.MAGIC, mtty.read)}
 """By the value of the attribute `payload_format`."""

@@ -1,0 +1,198 @@
+"""nvidia: NVIDIA virtual GPUs. `docs/vendors/nvidia.md`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from transire.reference import attributes as a
+from transire.reference.attributes import Known, Value
+from transire.reference.compare import HOLDS, Both, Finding, plain
+from transire.reference.judge import Absent, Rule, Vendor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ATTRIBUTES = (
+    Known(0x8100, "vgpu_type_name", a.TEXT),
+    Known(0x8101, "gpu_board", a.TEXT),
+    Known(0x8102, "framebuffer_mb", a.UINT),
+    Known(0x8103, "num_heads", a.UINT),
+    Known(0x8104, "max_resolution", a.TEXT),
+    Known(0x8105, "hypervisor", a.TEXT),
+    Known(0x8106, "vgpu_version", a.UINT),
+    Known(0x8107, "vgpu_version_range", a.RANGE),
+    Known(0x8108, "guest_driver", a.VERSION),
+    Known(0x8109, "migration_caps", a.BOOL),
+    Known(0x810A, "ecc_mode", a.BOOL),
+    Known(0x810B, "uvm", a.BOOL),
+    Known(0x810C, "debugger", a.BOOL),
+    Known(0x810D, "profiler", a.BOOL),
+    Known(0x810E, "gsp_firmware", a.BOOL),
+    Known(0x810F, "frame_rate_limiter", a.UINT),
+    Known(0x8110, "plugin_params", a.MAP),
+    Known(0x0111, "placement_id", a.UINT),
+    Known(0x0112, "gpu_instance_id", a.UINT),
+    Known(0x0113, "scheduler", a.TEXT),
+    Known(0x0114, "manager_version", a.VERSION),
+)
+"""What the vendor adds to the common ones."""
+
+EXCLUDED = ({(0x10DE, 0x2331), (0x10DE, 0x2321)}, {(0x10DE, 0x2322), (0x10DE, 0x233A)})
+"""H100 PCIe and NVL, H800 PCIe and NVL."""
+FAMILIES = (
+    (0x2330, 0x2331, 0x2321, 0x2339),
+    (0x2322, 0x2324, 0x233A),
+    (0x2335,),
+)
+"""Devices that are H100, H800 and H200. The H200 NVL is not named."""
+BRANCHES = (430, 440, 450, 460, 470, 510, 525, 535, 550, 570, 580)
+"""Of vGPU software 9 to 19."""
+STAYS = 418
+"""The branch of vGPU software 8, whose guests stay on it."""
+
+
+def _excluded_boards(source: Value, target: Value, _: Both) -> Finding:
+    return Finding("excluded-pair") if {source.plain, target.plain} in EXCLUDED else HOLDS
+
+
+def _family(identity: tuple[int, int]) -> int | None:
+    vendor, device = identity
+    return next((at for at, family in enumerate(FAMILIES) if vendor == 0x10DE and device in family), None)
+
+
+def _excluded_families(source: Value, target: Value, _: Both) -> Finding:
+    one, other = _family(source.plain), _family(target.plain)
+    return HOLDS if one is None or other is None or one == other else Finding("excluded-pair")
+
+
+def release(hypervisor: str | None) -> tuple[int, int | None] | None:
+    """Major and minor of a Red Hat Enterprise Linux."""
+    found = re.fullmatch(r"RHEL ([0-9]{1,9})(?:\.([0-9]{1,9}))?", hypervisor or "", re.ASCII)
+    return (int(found[1]), int(found[2]) if found[2] else None) if found else None
+
+
+def _releases(both: Both) -> list[tuple[int, int | None] | None]:
+    return [release(plain(side, "hypervisor")) for side in (both.source, both.device)]
+
+
+def _excluded_hypervisors(source: Value, target: Value, _: Both) -> Finding:
+    for one, other in ((source, target), (target, source)):
+        new, old = release(one.plain), release(other.plain)
+        if new and new[0] == 10 and old == (9, 4):
+            return Finding("excluded-pair")
+    return HOLDS
+
+
+def _on_9_4(both: Both) -> bool:
+    return (9, 4) in _releases(both)
+
+
+def _from_9_6(both: Both) -> bool:
+    return all(one in ((9, 6), (9, 7), (9, 8)) for one in _releases(both))
+
+
+def _otherwise(both: Both) -> bool:
+    return not _on_9_4(both) and not _from_9_6(both)
+
+
+def _may_differ(source: Value, target: Value, _: Both) -> Finding:
+    return HOLDS if source == target else Finding(notes=("sources-disagree",))
+
+
+def _guest(source: Value, target: Value, _: Both) -> Finding:
+    guest, manager = source.plain[0], target.plain[0]
+    if guest == manager:
+        return HOLDS
+    if guest in BRANCHES and manager in BRANCHES:
+        return HOLDS if BRANCHES.index(manager) - BRANCHES.index(guest) == 1 else Finding("branch")
+    return Finding("branch", ask=guest < manager and guest != STAYS)
+
+
+def _params(source: Value, target: Value, _: Both) -> Finding:
+    one, other = ({key: said for key, said in side.plain.items() if key != "loglevel"} for side in (source, target))
+    return HOLDS if one == other else Finding("not-equal")
+
+
+def version(build: str) -> tuple[int, int, int] | None:
+    """The version that a build is."""
+    parts = build.split(".")
+    if len(parts) > 3 or not all(re.fullmatch("[0-9]{1,10}", part, re.ASCII) for part in parts):
+        return None
+    major, minor, patch = ([int(part) for part in parts] + [0, 0])[:3]
+    return (major, minor, patch) if max(major, minor, patch) < 1 << 32 else None
+
+
+def board(text: str) -> tuple[int, int] | None:
+    """The PCI id of a board."""
+    found = re.fullmatch(r"([0-9a-f]{4}):([0-9a-f]{4}) [0-9a-f]{4}:[0-9a-f]{4}", text, re.ASCII)
+    return (int(found[1], 16), int(found[2], 16)) if found else None
+
+
+def _follows(device: Mapping[str, Value]) -> dict[str, Value]:
+    """What follows from others, whether it is said or not."""
+    found: dict[str, Value] = {}
+    build, said, text = plain(device, "driver_build"), plain(device, "driver_version"), plain(device, "gpu_board")
+    of_build = version(build) if build else None
+    of_board = board(text) if text else None
+    if of_board:
+        found["pci_id"] = Value(a.PCI_ID, of_board)
+    if of_build:
+        found["driver_version"] = Value(a.VERSION, of_build)
+    if "driver_version" in device and said is None:
+        found["manager_version"] = Value(a.UNKNOWN, None)
+    elif said or of_build:
+        found["manager_version"] = Value(a.VERSION, said or of_build)
+    return found
+
+
+def _derive(device: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in _follows(device).items() if name not in device}
+
+
+def _contradiction(device: Mapping[str, Value]) -> str | None:
+    for name, value in _follows(device).items():
+        if name in device and None not in (device[name].plain, value.plain) and device[name] != value:
+            # Of the two the one with the higher number.
+            return {"driver_version": "driver_build", "pci_id": "gpu_board"}.get(name, name)
+    return None
+
+
+def _possible(device: Mapping[str, Value]) -> bool:
+    return _contradiction(device) is None
+
+
+VFIO_PCI, TRUE, FALSE = Value(a.TEXT, "vfio-pci"), Value(a.BOOL, True), Value(a.BOOL, False)
+IGNORE, NOTE = Absent.IGNORE, Absent.NOTE
+
+VENDOR = Vendor(
+    ATTRIBUTES,
+    (
+        Rule("pci_id", _excluded_boards, IGNORE, IGNORE),
+        Rule("pci_id", _excluded_families, IGNORE, IGNORE),
+        Rule("hypervisor", _excluded_hypervisors),
+        Rule("device_api", "equal", VFIO_PCI, VFIO_PCI),
+        Rule("vgpu_type_name", "equal"),
+        Rule("mdev_type", "ignore", IGNORE, IGNORE),
+        Rule("gpu_board", "equal"),
+        *(Rule(name, "equal", NOTE, NOTE) for name in ("framebuffer_mb", "num_heads", "max_resolution")),
+        Rule("vgpu_version", "in-range", of_target="vgpu_version_range"),
+        Rule("driver_version", "equal", when=_on_9_4),
+        Rule("driver_build", "equal", IGNORE, IGNORE, when=_on_9_4),
+        Rule("driver_version", _may_differ, IGNORE, IGNORE, when=_from_9_6),
+        Rule("driver_version", "equal", ask=True, when=_otherwise),
+        Rule("driver_build", "equal", IGNORE, IGNORE, ask=True, when=_otherwise),
+        Rule("guest_driver", _guest, of_target="manager_version"),
+        Rule("migration_caps", "is", constant=TRUE),
+        Rule("ecc_mode", "equal"),
+        *(Rule(name, "is", FALSE, FALSE, constant=FALSE) for name in ("uvm", "debugger", "profiler")),
+        Rule("gsp_firmware", "is", IGNORE, IGNORE, constant=FALSE, ask=True),
+        Rule("frame_rate_limiter", "equal", NOTE, NOTE),
+        Rule("plugin_params", _params, NOTE, NOTE),
+        *(Rule(name, "ignore", IGNORE, IGNORE) for name in ("placement_id", "gpu_instance_id", "scheduler")),
+    ),
+    _derive,
+    _contradiction,
+    _possible,
+)
+"""The vendor `nvidia`."""
