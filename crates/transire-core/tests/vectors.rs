@@ -17,7 +17,7 @@ use transire_core::verdict::{Outcome, Verdict, reasons};
 /// Inputs up to this are also pushed byte by byte.
 const SMALL: usize = 8192;
 
-/// Where this implementation differs from the documentation for now. An entry that no longer differs fails: take it out.
+/// where this implementation differs from the documentation. An entry that no longer differs fails: take it out.
 const DIFFERENCES: [(&str, &str); 0] = [];
 
 fn folder() -> PathBuf {
