@@ -369,6 +369,8 @@ fn contradiction(side: &dyn Attributes) -> Option<(AttributeId, AttributeId)> {
     let of_one: &[AttributeId] = if times == 1 { &[LOW_GM_MB, HIGH_GM_MB, CAPACITY] } else { &[CAPACITY] };
     let differs = |id: AttributeId| match (side.value(id), derive(side, id)) {
         (Some(stated), Some(derived)) => stated != Value::Unknown && stated != derived && derived != Value::Unknown,
+        // A share that no ratio can hold is not the one that is stated.
+        (Some(stated), None) => stated != Value::Unknown && id == CAPACITY && kind_of(side).is_some(),
         _ => false,
     };
     of_one.iter().find(|id| differs(**id)).map(|id| (MDEV_TYPE, *id))

@@ -238,8 +238,10 @@ fn pfvf_version(pair: &Pair<'_>) -> Comparison {
 /// Each limit of the source is met by one of the target's.
 fn rate_limits(pair: &Pair<'_>) -> Comparison {
     let mut outcome = Comparison::Match;
-    for limit in limits(pair.source) {
-        let Some(limit) = limit else { return Comparison::Mismatch(shared::REFUSED) };
+    if limits(pair.source).any(|limit| limit.is_none()) {
+        return Comparison::Mismatch(shared::REFUSED);
+    }
+    for limit in limits(pair.source).flatten() {
         let mut alike = limits(pair.target).flatten().filter(|target| target.is_for_the_rings_of(&limit)).peekable();
         if alike.peek().is_none() {
             return Comparison::Mismatch(shared::NOT_SUBSET);
