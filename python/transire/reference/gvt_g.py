@@ -72,9 +72,10 @@ def _derive(device: Mapping[str, Value]) -> dict[str, Value]:
     # What follows from something that has not been reported has not been either.
     unknown = Value(a.UNKNOWN, None)
     low, high = (Value(a.UINT, number) for number in memory) if memory else (unknown, unknown)
+    # Memory that no number of 64 bits holds does not follow at all.
+    sizes = {"low_gm_mb": low, "high_gm_mb": high}
     found = {
-        "low_gm_mb": low,
-        "high_gm_mb": high,
+        **{name: value for name, value in sizes.items() if value.plain is None or value.plain < 1 << 64},
         "capacity": Value(a.RATIO, Fraction(instances, kind.part)) if kind and instances else unknown,
         "fence": Value(a.UINT, kind.fence) if kind else unknown,
         "resolution": Value(a.TEXT, kind.resolution) if kind else unknown,
@@ -93,7 +94,9 @@ def _contradiction(device: Mapping[str, Value]) -> str | None:
 
 
 def _possible(device: Mapping[str, Value]) -> bool:
-    return _contradiction(device) is None and (not has(device, "mdev_type") or _type(device) is not None)
+    modes = {mode.plain for mode in plain(device, "pv_mode") or ()}
+    known = not has(device, "mdev_type") or _type(device) is not None
+    return _contradiction(device) is None and known and modes <= {"none", "ppgtt", "context"}
 
 
 def _memory(device: Mapping[str, Value]) -> tuple[int | None, int | None]:
