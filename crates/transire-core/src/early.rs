@@ -6,10 +6,10 @@ use crate::format::{Format, Identified, Registry};
 use crate::judge::{judge, judge_seal};
 use crate::profile::Header;
 use crate::prologue::Content;
-use crate::recognise::{Recognised, recognise};
-use crate::sealed;
+use crate::recognise::{Recognised, of_another_vendor, recognise};
+use crate::sealed::{self, Digest};
 use crate::target::Target;
-use crate::verdict::{Datum, Reason, Verdict, reasons};
+use crate::verdict::Verdict;
 
 /// What the first bytes came to.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,7 @@ pub fn judge_first(
             let mut see = |header: &Header<'_>, content| {
                 if let Some(target) = target {
                     if content == Content::Sealed {
-                        judge_seal(digest_code(header), target, &mut judged);
+                        judge_seal(sealed::digest_of(header).map(Digest::code), target, &mut judged);
                     }
                     judge(header, target, now, &mut judged);
                 }
@@ -99,17 +99,8 @@ fn judge_native(
     now: Option<u64>,
     verdict: &mut Verdict,
 ) {
-    if format.vendor == target.vendor() {
-        judge(source, target, now, verdict);
-    } else {
-        let (found, required) = (Datum::Word(format.vendor), Datum::Word(target.vendor()));
-        verdict.push(Reason::at(reasons::FORMAT_NOT_TARGETS, 0).because(found, required));
-    }
-}
-
-fn digest_code(header: &Header<'_>) -> Option<u64> {
-    match header.get(crate::attribute::DIGEST)? {
-        crate::attribute::Value::Uint(code) => Some(code),
-        _ => None,
+    match of_another_vendor(format, target) {
+        None => judge(source, target, now, verdict),
+        Some(reason) => verdict.push(reason),
     }
 }

@@ -18,7 +18,7 @@ use crate::format::{Event, Format, Layout, Reader, Registry};
 use crate::judge::{judge, judge_seal};
 use crate::profile::Header;
 use crate::prologue::Content;
-use crate::recognise::{Recognised, recognise};
+use crate::recognise::{Recognised, of_another_vendor, recognise};
 use crate::rule::RuleTable;
 use crate::sealed::{OPAQUE, SealedReader};
 use crate::target::Target;
@@ -465,9 +465,8 @@ impl Gate {
                 self.inner = Some(self.reader_of(format));
                 let Some(target) = self.target.clone() else { return (0, None) };
                 judge_seal(None, &target, &mut self.verdict);
-                if format.vendor != target.vendor() {
-                    let (found, required) = (Datum::Word(format.vendor), Datum::Word(target.vendor()));
-                    self.find(Reason::at(reasons::FORMAT_NOT_TARGETS, 0).because(found, required));
+                if let Some(reason) = of_another_vendor(format, &target) {
+                    self.find(reason);
                 }
                 (0, self.settle(None))
             }

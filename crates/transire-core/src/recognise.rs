@@ -3,6 +3,7 @@
 use crate::bytes::{index, widen};
 use crate::format::{Format, Likeness, Registry};
 use crate::sealed;
+use crate::target::Target;
 use crate::verdict::{Datum, Reason, reasons};
 
 /// Most bytes that are looked at to tell formats apart.
@@ -56,4 +57,10 @@ pub fn recognise(registry: Registry, vendor: Option<&str>, prefix: &[u8], eof: b
         }
         (false, None, _) => Recognised::Refused(Reason::at(reasons::MAGIC_UNRECOGNIZED, 0)),
     }
+}
+
+/// Why a stream of this format is not the target's, where it is another vendor's.
+pub(crate) fn of_another_vendor(format: &Format, target: &Target) -> Option<Reason> {
+    let (found, required) = (Datum::Word(format.vendor), Datum::Word(target.vendor()));
+    (format.vendor != target.vendor()).then(|| Reason::at(reasons::FORMAT_NOT_TARGETS, 0).because(found, required))
 }

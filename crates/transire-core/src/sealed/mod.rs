@@ -10,6 +10,7 @@ mod reader;
 mod writer;
 
 pub use frame::{ABORT_MAX, FRAME_HEAD, FRAME_MAX, Frame, FrameHead, FrameKind};
+pub(crate) use reader::digest_of;
 pub use reader::{ATTRIBUTE, FRAME, PROLOGUE, SealedReader, identify, likeness};
 pub use writer::{SealError, SealOptions, SealedWriter};
 

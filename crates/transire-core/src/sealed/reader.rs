@@ -166,7 +166,8 @@ fn payload_format<'a>(header: &Header<'a>) -> &'a str {
     }
 }
 
-fn digest_of(header: &Header<'_>) -> Option<Digest> {
+/// The digest that the header of a sealed stream announces, where it is known.
+pub(crate) fn digest_of(header: &Header<'_>) -> Option<Digest> {
     match header.get(DIGEST)? {
         Value::Uint(code) => Digest::from_code(code),
         _ => None,
