@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import runpy
 import struct
 import sys
 from pathlib import Path
@@ -344,7 +345,7 @@ OUTCOMES = ("compatible", "fixable", "unknown", "truncated", "incompatible", "co
 # The tables "Reason ids" of docs/format.md, and those of the vendors' pages.
 REASONS = {
     "compatible": (
-        "attribute.unknown frame.ancillary .more-capacity .absent .accepted-by-target .accept-out-of-scope .asserted "
+        "format.candidate attribute.unknown frame.ancillary .more-capacity .absent .accepted-by-target .accept-out-of-scope .asserted "
         ".assertion-expired mtty.intr-trigger-level mtty.padding .newer-than-target .respelled .other-index .reduced "
         ".rewritten .sources-disagree"
     ),
@@ -355,7 +356,7 @@ REASONS = {
         "stream.truncated stream.stalled"
     ),
     "incompatible": (
-        "format.not-of-target vendor.not-equal driver.refused requires.sealed requires.digest .not-equal .not-one-of "
+        "format.not-of-target vendor.not-equal driver.refused driver.breaks requires.sealed requires.digest .not-equal .not-one-of "
         ".not-in-range .not-subset .not-at-least .version .branch .not-is .excluded-pair .not-same-capacity .refused "
         ".missing"
     ),
@@ -367,7 +368,7 @@ REASONS = {
         "mtty.nr-ports mtty.head mtty.tail mtty.count mtty.ring mtty.flag-byte mtty.max-fifo-size"
     ),
     "unrecognized": (
-        "magic.unrecognized format.ambiguous prologue.major prologue.content prologue.features "
+        "magic.unrecognized format.ambiguous format.describes-target prologue.major prologue.content prologue.features "
         "attribute.unknown-critical payload_format.unrecognized digest.unrecognized vendor.unrecognized "
         "frame.kind mtty.version mtty.flags"
     ),
@@ -377,6 +378,9 @@ OUTCOME_OF = {kind: outcome for outcome, kinds in REASONS.items() for kind in ki
 NOT_COVERED = {
     "driver.depends": "no driver that is known here decides by more than the stream and the target",
     "format.ambiguous": "no two formats that are known here can begin alike",
+    "driver.breaks": "no driver that is known here breaks on a stream",
+    "format.candidate": "as format.ambiguous, with which it comes",
+    "format.describes-target": "no target's own record is known here",
     "stream.stalled": "only a running reader with a deadline can say it: it does not follow from bytes",
 }
 
@@ -419,6 +423,7 @@ class Vectors:
         writes: str | None = None,
         dropped: int = 0,
         driver: dict[str, Any] | None = None,
+        **more: str | None,
     ) -> None:
         """Adds a vector. Outcome and completeness follow from the reasons and from what the input is."""
         stream = data.bytes if isinstance(data, Sealed) else data
@@ -453,6 +458,7 @@ class Vectors:
         vector["standard"] = "strict" if writes is None else "driver"
         if writes is not None:
             vector["writes"] = writes
+        vector |= {key: value for key, value in more.items() if value is not None}
         vector["outcome"] = outcome
         vector["complete"] = outcome == "compatible" and not is_profile
         vector["reasons"] = [
@@ -3680,6 +3686,116 @@ def add_vendors(all_: Vectors) -> None:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+class Native:
+    """What a vendor's file in `scripts/vectors` adds to: vectors of its native formats.
+
+    Such a file has REASONS_OF_VENDOR, outcome by outcome the ids that only the vendor's page lists, and a function `add`, which
+    gets this.
+    """
+
+    def __init__(self, all_: Vectors, vendor: str) -> None:
+        self.all_ = all_
+        self.vendor = vendor
+
+    def strict(
+        self,
+        name: str,
+        comment: str,
+        stream: bytes,
+        *reasons: tuple[str, int | None] | tuple[str, int | None, str],
+        target: dict[str, Any] | None = None,
+        format_: str | None = None,
+        dropped: int = 0,
+        flags: str = "",
+    ) -> None:
+        """A native stream under `strict`: each reason with its offset, and the attribute of a shared id that has one.
+        In the order in which they are found; `format_` names a format as users do.
+        """
+        expected = [why(*reason) for reason in reasons]
+        self.all_.add(
+            f"{self.vendor}-{name}",
+            comment,
+            stream,
+            *expected,
+            target=target,
+            flags=f"Native {flags}",
+            dropped=dropped,
+            format=format_,
+        )
+
+    def sealed(
+        self,
+        name: str,
+        comment: str,
+        header: list[bytes],
+        payload: list[bytes],
+        *reasons: tuple[str, int | None, bool] | tuple[str, int | None, bool, str],
+        payload_format: str,
+        target: dict[str, Any] | None = None,
+        flags: str = "",
+    ) -> None:
+        """The payload, a frame each, in an envelope whose header has these attributes besides the vendor (made with
+        `attribute`, `uint`, `text` and the others here); of each reason, whether its offset counts in the payload.
+        """
+        stream = Sealed(sealed_header(text(0x8001, self.vendor), *header, payload_format=payload_format))
+        for frame in payload:
+            stream.data(frame)
+        expected = [why(one, at, *about, inside=inside) for one, at, inside, *about in reasons]
+        self.all_.add(f"{self.vendor}-{name}", comment, stream.end(), *expected, target=target, flags=flags)
+
+    def driver(
+        self,
+        name: str,
+        comment: str,
+        stream: bytes,
+        writes: str,
+        *,
+        target: dict[str, Any],
+        at: int | None = None,
+        step: str | None = None,
+        errno: str | None = None,
+        holds: str | None = None,
+        breaks: str | None = None,
+        depends: bool = False,
+        format_: str | None = None,
+        earlier: str | None = None,
+        flags: str = "",
+    ) -> None:
+        """What the kernel driver does: nothing but `writes` for one that takes everything; `at` is the offset of the
+        write that is refused, or that the driver breaks in.
+        """
+        answer: dict[str, Any] = {"step": step, "errno": errno, "if_ignored": holds}
+        reasons = [why("driver.refused", at)] if errno else []
+        if breaks:
+            answer, reasons = {"step": step, "breaks": breaks}, [why("driver.breaks", at)]
+        if depends:
+            answer, reasons = {"depends": True}, [why("driver.depends")]
+        self.all_.add(
+            f"{self.vendor}-driver-{name}",
+            comment,
+            stream,
+            *reasons,
+            target=target,
+            writes=writes,
+            driver=answer,
+            flags=f"Native {flags}",
+            format=format_,
+            earlier=earlier,
+        )
+
+
+def add_natives(all_: Vectors) -> None:
+    """The vendors' own files, in the order of their names; what they need of this one they get by name."""
+    tools = {name: value for name, value in globals().items() if not name.startswith("_")}
+    for path in sorted((Path(__file__).parent / "vectors").glob("*.py")):
+        module = runpy.run_path(str(path), tools)
+        for outcome, kinds in module["REASONS_OF_VENDOR"].items():
+            for kind in kinds.split():
+                assert kind not in OUTCOME_OF, kind
+                OUTCOME_OF[kind] = outcome
+        module["add"](Native(all_, path.stem))
+
+
 def make(folder: Path) -> None:
     """Writes all vectors to the folder."""
     all_ = Vectors()
@@ -3691,6 +3807,7 @@ def make(folder: Path) -> None:
     add_rules(all_)
     add_driver(all_)
     add_vendors(all_)
+    add_natives(all_)
     all_.write(folder)
 
 

@@ -516,8 +516,18 @@ def test_inspect_shows_profiles(run: Callable[..., Ran], tmp_path: Path, profile
 def test_formats(run: Callable[..., Ran]) -> None:
     ran = run("formats")
     assert (ran.code, ran.err) == (0, "")
-    assert "mtty  mtty  " in ran.text
-    assert "magic, version 1.0, number of ports" in ran.text
+    lines = ran.text.splitlines()
+    assert lines[0].split("  ")[0] == "FORMAT"
+    (line,) = (line for line in lines if line.startswith("mtty "))
+    assert [cell.strip() for cell in line.split("  ") if cell] == [
+        "mtty", "version, number of ports", "all", "no", "no", "yes",
+    ]  # fmt: skip
+    full = run("formats", "mtty").text
+    assert full.startswith("mtty  mtty  ")
+    assert "magic, version 1.0, number of ports" in full
+    wrong = run("formats", "nothing")
+    assert wrong.code == 2
+    assert "no vendor or format has this name" in wrong.err
     document = run("formats", "--json").json
     assert document["schema"] == 1
     (mtty,) = (each for each in document["formats"] if each["name"] == "mtty")

@@ -202,9 +202,9 @@ def test_a_value_is_well_formed_or_not(kind: int, data: str, plain: object) -> N
 # Captured streams.
 
 
-@pytest.mark.parametrize("row", rows(CAPTURES / "strict.tsv"), ids=lambda row: f"{row['file']}-{row['target_type']}")
+@pytest.mark.parametrize("row", rows(CAPTURES / "strict.tsv"), ids=lambda row: f"{row['file']}-{row['target']}")
 def test_a_captured_stream_has_the_verdict_of_the_table(row: dict[str, str]) -> None:
-    target = {"vendor": "mtty", "attributes": {"nr_ports": int(row["target_type"][-1])}}
+    target = {"vendor": "mtty", "attributes": {"nr_ports": int(row["target"][-1])}}
     reading = reference.read((CAPTURES / row["file"]).read_bytes(), target)
     shown = sorted(reading.reasons, key=lambda reason: -reason.outcome)
     outcome = reading.outcome

@@ -152,6 +152,11 @@ pub fn little_endian(bytes: &[u8]) -> u64 {
     bytes.iter().take(8).rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
+/// The big-endian number in the first eight bytes, or in all of fewer.
+pub fn big_endian(bytes: &[u8]) -> u64 {
+    bytes.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,5 +197,7 @@ mod tests {
         assert_eq!(little_endian(&[]), 0);
         assert_eq!(little_endian(&[0x34, 0x12]), 0x1234);
         assert_eq!(little_endian(&[0xff; 12]), u64::MAX);
+        assert_eq!(big_endian(&[]), 0);
+        assert_eq!(big_endian(&[0x12, 0x34]), 0x1234);
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::attribute::Attributes;
 use crate::bytes::widen;
-use crate::format::{Format, Identified, Registry};
+use crate::format::{Choices, Format, Identified, Registry};
 use crate::judge::{judge, judge_seal};
 use crate::profile::Header;
 use crate::prologue::Content;
-use crate::recognise::{Recognised, of_another_vendor, recognise};
+use crate::recognise::{Recognised, of_another_vendor, recognise, settled_by, tell_candidates};
 use crate::sealed::{self, Digest};
 use crate::target::Target;
 use crate::verdict::Verdict;
@@ -34,21 +34,26 @@ pub enum Early {
 pub fn judge_first(
     registry: Registry,
     target: Option<&Target>,
-    forced: Option<&'static Format>,
+    forced: Option<(&'static Format, Choices)>,
     (prefix, eof): (&[u8], bool),
     now: Option<u64>,
     verdict: &mut Verdict,
     show: &mut dyn FnMut(&dyn Attributes),
 ) -> Early {
+    let vendor = target.map(Target::vendor);
     let recognised = match forced {
-        Some(format) => Recognised::Native(format),
-        None => recognise(registry, target.map(Target::vendor), prefix, eof),
+        Some((format, _)) => Recognised::Native(format),
+        None => recognise(registry, vendor, prefix, eof),
     };
     // Notes of a header, too, belong to the verdict; they are told before it is judged.
     let mut judged = Verdict::new();
     let mut notes = Verdict::new();
     let (identified, format) = match recognised {
         Recognised::Need(need) => return Early::Need(u32::try_from(need).unwrap_or(u32::MAX)),
+        Recognised::Ambiguous => {
+            tell_candidates(registry, vendor, (prefix, eof), &mut |reason| verdict.push(reason));
+            return Early::Refused;
+        }
         Recognised::Refused(reason) => {
             verdict.push(reason);
             return Early::Refused;
@@ -73,7 +78,9 @@ pub fn judge_first(
                 }
                 show(source);
             };
-            ((format.identify)(prefix, eof, &mut see), Some(format))
+            let chosen = forced.map_or(Choices::NONE, |(_, choices)| choices);
+            let settled = target.map_or(Choices::NONE, |target| settled_by(format, target));
+            ((format.identify)(prefix, eof, chosen.or(settled), &mut see), Some(format))
         }
     };
     match identified {

@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::attribute::{Attributes, Dictionary};
-use crate::bytes::{index, little_endian};
+use crate::bytes::{big_endian, index, little_endian};
 use crate::rule::RuleTable;
 use crate::target::Target;
 use crate::verdict::{Reason, ReasonId, Span};
@@ -22,8 +22,8 @@ pub struct Vendor {
     pub rules: &'static RuleTable,
     /// Its byte layouts; empty where its streams can only be sealed as `opaque`.
     pub formats: &'static [&'static Format],
-    /// The kinds of reasons that only its formats and rules give.
-    pub reasons: &'static [ReasonId],
+    /// The kinds of reasons that only its formats and rules give: a catalogue, or several.
+    pub reasons: &'static [&'static [ReasonId]],
 }
 
 impl Vendor {
@@ -49,7 +49,7 @@ impl Registry {
     }
 
     /// Every format of every vendor.
-    pub fn formats(&self) -> impl Iterator<Item = &'static Format> {
+    pub fn formats(self) -> impl Iterator<Item = &'static Format> {
         self.0.iter().flat_map(|vendor| vendor.formats.iter().copied())
     }
 
@@ -58,10 +58,20 @@ impl Registry {
         self.formats().find(|format| format.name == name)
     }
 
+    /// The format of this name, where it is a device's stream.
+    pub fn stream(&self, name: &str) -> Option<&'static Format> {
+        self.format(name).filter(|format| format.role == Role::Source)
+    }
+
+    /// Every kind of reason, the shared ones first.
+    pub fn reasons(self) -> impl Iterator<Item = ReasonId> {
+        let own = self.0.iter().flat_map(|vendor| vendor.reasons.iter().copied().flatten());
+        crate::verdict::reasons::CATALOGUE.iter().chain(own).copied()
+    }
+
     /// The kind of reason with this id, shared or of a vendor.
     pub fn reason(&self, id: &str) -> Option<ReasonId> {
-        let own = self.0.iter().flat_map(|vendor| vendor.reasons.iter());
-        crate::verdict::reasons::CATALOGUE.iter().chain(own).copied().find(|kind| kind.text() == id)
+        self.reasons().find(|kind| kind.text() == id)
     }
 }
 
@@ -84,8 +94,10 @@ pub struct Format {
     pub hold: Hold,
     /// What a stream can prove.
     pub proves: Proves,
-    /// Options that `--format NAME:OPTION=VALUE` takes.
+    /// Options that `--format NAME:OPTION=VALUE` takes; at most [`OPTIONS_MAX`].
     pub options: &'static [OptionSpec],
+    /// What a target, or the header of an envelope, settles of these options by its attributes.
+    pub settled_by: fn(&dyn Attributes) -> Choices,
     /// Its structures: what a decoded record of a name is written by.
     pub layouts: &'static [&'static Layout],
     /// Reads the source profile from the first bytes and shows it, without allocating.
@@ -98,10 +110,10 @@ pub struct Format {
 }
 
 /// Looks at the first bytes of a stream, `eof` when nothing follows them, and shows the source profile once it is there.
-pub type Identify = fn(prefix: &[u8], eof: bool, show: &mut dyn FnMut(&dyn Attributes)) -> Identified;
+pub type Identify = fn(prefix: &[u8], eof: bool, choices: Choices, show: &mut dyn FnMut(&dyn Attributes)) -> Identified;
 
 /// Opens the model of a driver on a target, or says what the target must say for that.
-pub type OpenDriver = fn(target: &Target) -> Result<Box<dyn Driver>, &'static str>;
+pub type OpenDriver = fn(target: &Target, choices: Choices) -> Result<Box<dyn Driver>, &'static str>;
 
 /// Whose bytes a format holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +135,8 @@ pub enum Likeness {
     Certain,
     /// Nothing speaks against it; what speaks for it.
     Possible(&'static str),
+    /// Nothing in any bytes could speak for it or against it: only the target's vendor, or the user, can say.
+    Opaque,
     /// Too few bytes to tell, and what is there agrees.
     Short,
     /// Something speaks against it.
@@ -149,9 +163,11 @@ impl Hold {
     }
 }
 
-/// What a stream of the format can prove: the answers that `transire formats` gives at a glance.
+/// What a stream of the format can prove, in words, and at a glance.
 #[derive(Clone, Copy, Debug)]
 pub struct Proves {
+    /// The same in a word each: the line of `transire formats`.
+    pub glance: Glance,
     /// What in the stream identifies its source.
     pub identity: &'static str,
     /// What of that the driver checks.
@@ -164,8 +180,122 @@ pub struct Proves {
     pub sealing_adds: &'static str,
 }
 
-/// An option of a format.
+/// What a stream can prove, in a word each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Glance {
+    /// What in the stream identifies its source: a few words, such as `version, device id`; empty where nothing does.
+    pub identity: &'static str,
+    /// How much of that the driver checks.
+    pub driver_checks: Share,
+    /// Whether the end is marked, so that a cut shows.
+    pub end_marked: bool,
+    /// Whether anything protects the payload.
+    pub payload_protected: bool,
+    /// Whether sealing adds something.
+    pub sealing_adds: bool,
+}
+
+/// How much of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// All of it.
+    All,
+    /// Part of it.
+    Part,
+    /// None of it, or there is none.
+    Nothing,
+}
+
+impl Share {
+    /// The word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Part => "part",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
+/// Most options that a format has: none known needs more.
+pub const OPTIONS_MAX: usize = 4;
+
+/// What is chosen of a format's options: of each the number of a value, or nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Choices([Option<u8>; OPTIONS_MAX]);
+
+impl Choices {
+    /// Nothing is chosen.
+    pub const NONE: Self = Self([None; OPTIONS_MAX]);
+
+    /// The same with this value (by its place in [`OptionSpec::values`]) of this option (by its place in
+    /// [`Format::options`]).
+    #[must_use]
+    pub fn with(mut self, option: usize, value: u8) -> Self {
+        if let Some(chosen) = self.0.get_mut(option) {
+            *chosen = Some(value);
+        }
+        self
+    }
+
+    /// Which value of the option is chosen, by its place.
+    pub fn get(self, option: usize) -> Option<u8> {
+        self.0.get(option).copied().flatten()
+    }
+
+    /// These choices, and where they say nothing, those.
+    #[must_use]
+    pub fn or(self, those: Self) -> Self {
+        let mut both = self;
+        for (mine, other) in both.0.iter_mut().zip(those.0) {
+            *mine = mine.or(other);
+        }
+        both
+    }
+}
+
+/// For formats whose options nothing else settles, or that have none.
+pub const fn settles_nothing(_: &dyn Attributes) -> Choices {
+    Choices::NONE
+}
+
+/// Why a format is not the one that a user typed.
 #[derive(Clone, Copy, Debug)]
+pub enum ChoiceError {
+    /// No format has this name.
+    Format,
+    /// The format has no such option.
+    Option(&'static Format),
+    /// The option has no such value.
+    Value(&'static OptionSpec),
+    /// What follows the name is not `OPTION=VALUE`, separated by commas.
+    Form,
+}
+
+impl Registry {
+    /// A format as users name it: `NAME` or `NAME:OPTION=VALUE,OPTION=VALUE`.
+    ///
+    /// # Errors
+    /// What of it is not known.
+    pub fn chosen(&self, text: &str) -> Result<(&'static Format, Choices), ChoiceError> {
+        let (name, options) = text.split_once(':').map_or((text, None), |(name, options)| (name, Some(options)));
+        let format = self.format(name).ok_or(ChoiceError::Format)?;
+        let mut choices = Choices::NONE;
+        for pair in options.into_iter().flat_map(|options| options.split(',')) {
+            let (name, value) = pair.split_once('=').ok_or(ChoiceError::Form)?;
+            let option = format.options.iter().position(|option| option.name == name);
+            let option = option.ok_or(ChoiceError::Option(format))?;
+            let spec = format.options.get(option).ok_or(ChoiceError::Option(format))?;
+            let value = spec.values.iter().position(|known| *known == value);
+            let value = value.and_then(|value| u8::try_from(value).ok()).ok_or(ChoiceError::Value(spec))?;
+            choices = choices.with(option, value);
+        }
+        Ok((format, choices))
+    }
+}
+
+/// An option of a format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OptionSpec {
     /// The name.
     pub name: &'static str,
@@ -193,6 +323,9 @@ pub trait Reader: Send + Sync {
     /// that again. Any cut of the input gives the same events, and what is told of it rests on no byte but those that it
     /// needed.
     fn step<'a>(&mut self, input: &'a [u8], eof: bool) -> Step<'a>;
+
+    /// Settles the format's options, before the first step.
+    fn choose(&mut self, _choices: Choices) {}
 
     /// What is known of the source, from [`Event::Profile`] on.
     fn source(&self) -> Option<&dyn Attributes>;
@@ -336,6 +469,10 @@ pub enum FieldKind {
     Number(u8),
     /// A little-endian number of 1 to 8 bytes, shown in hex.
     Hex(u8),
+    /// A big-endian number of 1 to 8 bytes, shown in decimal.
+    BigNumber(u8),
+    /// A big-endian number of 1 to 8 bytes, shown in hex.
+    BigHex(u8),
     /// So many bytes.
     Bytes(u16),
     /// All bytes to the end of the record.
@@ -346,10 +483,22 @@ impl FieldKind {
     /// Bytes of the field; `None` for one whose length is its record's matter.
     pub fn size(self) -> Option<usize> {
         match self {
-            Self::Number(size) | Self::Hex(size) => Some(usize::from(size)),
+            Self::Number(size) | Self::Hex(size) | Self::BigNumber(size) | Self::BigHex(size) => {
+                Some(usize::from(size))
+            }
             Self::Bytes(size) => Some(usize::from(size)),
             Self::Rest => None,
         }
+    }
+
+    /// Whether it is a number.
+    pub const fn is_number(self) -> bool {
+        !matches!(self, Self::Bytes(_) | Self::Rest)
+    }
+
+    /// Whether it is a number that is shown in hex.
+    pub const fn is_hex(self) -> bool {
+        matches!(self, Self::Hex(_) | Self::BigHex(_))
     }
 }
 
@@ -368,7 +517,11 @@ impl Field {
     /// The field as a number; `None` for bytes, or where the record ends before the field does.
     pub fn number(&self, record: &[u8]) -> Option<u64> {
         let bytes = self.bytes(record)?;
-        matches!(self.kind, FieldKind::Number(_) | FieldKind::Hex(_)).then(|| little_endian(bytes))
+        match self.kind {
+            FieldKind::Number(_) | FieldKind::Hex(_) => Some(little_endian(bytes)),
+            FieldKind::BigNumber(_) | FieldKind::BigHex(_) => Some(big_endian(bytes)),
+            FieldKind::Bytes(_) | FieldKind::Rest => None,
+        }
     }
 
     /// Where the field stands in the stream, for a record at `offset`.
@@ -394,7 +547,7 @@ pub struct Record {
 /// The value of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FieldValue {
-    /// A number, little-endian on the wire.
+    /// A number.
     Number(u64),
     /// Bytes.
     Bytes(Vec<u8>),
@@ -408,6 +561,8 @@ pub struct EncodeError {
     /// What is wrong with its value.
     pub problem: &'static str,
 }
+
+const TOO_LARGE: &str = "the number does not fit its field";
 
 impl Record {
     /// Decodes a structure; `None` where its bytes are fewer than the layout's.
@@ -434,7 +589,16 @@ impl Record {
                     let bytes = number.to_le_bytes();
                     let (kept, dropped) = bytes.split_at_checked(usize::from(size)).unwrap_or((&bytes, &[]));
                     if dropped.iter().any(|&byte| byte != 0) {
-                        return Err(problem("the number does not fit its field"));
+                        return Err(problem(TOO_LARGE));
+                    }
+                    out.extend_from_slice(kept);
+                }
+                (FieldKind::BigNumber(size) | FieldKind::BigHex(size), FieldValue::Number(number)) => {
+                    let bytes = number.to_be_bytes();
+                    let dropped = bytes.len().saturating_sub(usize::from(size));
+                    let (dropped, kept) = bytes.split_at_checked(dropped).unwrap_or((&[], &bytes));
+                    if dropped.iter().any(|&byte| byte != 0) {
+                        return Err(problem(TOO_LARGE));
                     }
                     out.extend_from_slice(kept);
                 }
@@ -445,30 +609,56 @@ impl Record {
                     out.extend_from_slice(bytes);
                 }
                 (FieldKind::Rest, FieldValue::Bytes(bytes)) => out.extend_from_slice(bytes),
-                (FieldKind::Number(_) | FieldKind::Hex(_), FieldValue::Bytes(_)) => {
-                    return Err(problem("the field is a number"));
-                }
-                (FieldKind::Bytes(_) | FieldKind::Rest, FieldValue::Number(_)) => {
-                    return Err(problem("the field is bytes"));
-                }
+                (_, FieldValue::Bytes(_)) => return Err(problem("the field is a number")),
+                (_, FieldValue::Number(_)) => return Err(problem("the field is bytes")),
             }
         }
         Ok(())
     }
 }
 
-/// A model of a kernel driver, opened on a device in the state RESUMING.
+/// A model of a kernel driver, opened on a device in the state RESUMING: what the driver does, gaps included.
+///
+/// A model begins with a device that was just opened, and whose hardware, firmware and memory do what is asked of them.
 pub trait Driver {
-    /// One `write()` to the migration descriptor. After a refusal the model goes on as the driver does.
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Errno>;
+    /// One `write()` to the migration descriptor. After a refusal the model goes on as the driver does; after
+    /// [`Failure::Breaks`] nothing more is asked of it.
+    ///
+    /// # Errors
+    /// The driver's answer, where it is not the number of bytes written.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure>;
 
     /// The change out of RESUMING.
-    fn resume(&mut self) -> Result<(), Errno>;
+    ///
+    /// # Errors
+    /// The driver's answer.
+    fn resume(&mut self) -> Result<(), Failure>;
 
-    /// What the outcome depends on besides the stream and the target, once it does.
+    /// What the device holds now.
+    fn holds(&self) -> Holds;
+
+    /// Another session begins on the same device: what the driver keeps of the one before, the model keeps. Without a
+    /// gap of that kind this makes it new.
+    fn again(&mut self, between: Between);
+
+    /// From here on nothing is known of the sessions before this one, where the driver keeps something of them.
+    fn forget(&mut self) {}
+
+    /// What the outcome so far depends on besides the stream and the target, where it does.
     fn depends(&self) -> Option<&'static str> {
         None
     }
+}
+
+/// What happens between two sessions on one device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Between {
+    /// The device ran, and is put into RESUMING again.
+    Ran,
+    /// The device was reset.
+    Reset,
+    /// The device was closed and opened.
+    Reopened,
 }
 
 /// The step of loading at which a driver refuses.
@@ -490,35 +680,96 @@ impl DriverStep {
     }
 }
 
-/// An error number of the kernel.
+/// How a driver fails to take something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Errno {
-    /// Bad address; used by drivers for a header that they refuse.
-    Efault,
-    /// Invalid argument.
-    Einval,
-    /// Out of memory; used by drivers for a stream that is too long.
-    Enomem,
+pub enum Failure {
+    /// It refuses, with this error.
+    Refused(Errno),
+    /// It does not come back as it should.
+    Breaks(Break),
 }
 
-impl Errno {
-    /// The name, such as `EFAULT`.
+impl From<Errno> for Failure {
+    fn from(errno: Errno) -> Self {
+        Self::Refused(errno)
+    }
+}
+
+/// How a driver breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Break {
+    /// The kernel crashes inside the call.
+    Crashes,
+    /// The call waits for what will never come; only a signal ends it.
+    Blocks,
+}
+
+impl Break {
+    /// The name, as every language says it.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Efault => "EFAULT",
-            Self::Einval => "EINVAL",
-            Self::Enomem => "ENOMEM",
+            Self::Crashes => "crashes",
+            Self::Blocks => "blocks",
         }
     }
+}
+
+/// Declares error numbers with their names.
+macro_rules! errnos {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        /// An error number of the kernel.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Errno {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Errno {
+            /// The name, such as `EFAULT`.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+errnos! {
+    /// Input or output error.
+    Eio = "EIO";
+    /// No such device or address.
+    Enxio = "ENXIO";
+    /// Out of memory; used by drivers for a stream that is too long.
+    Enomem = "ENOMEM";
+    /// Bad address; used by drivers for a header that they refuse.
+    Efault = "EFAULT";
+    /// Device or resource busy.
+    Ebusy = "EBUSY";
+    /// No such device; used by drivers for a session that has ended, and for another device's stream.
+    Enodev = "ENODEV";
+    /// Invalid argument.
+    Einval = "EINVAL";
+    /// No data available.
+    Enodata = "ENODATA";
+    /// Operation not supported.
+    Eopnotsupp = "EOPNOTSUPP";
+    /// No buffer space available.
+    Enobufs = "ENOBUFS";
+    /// Time ran out.
+    Etimedout = "ETIMEDOUT";
+    /// Remote input or output error; the firmware's refusal.
+    Eremoteio = "EREMOTEIO";
 }
 
 /// What a device holds after loading was tried and every refusal ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holds {
-    /// What the stream says, although it was refused; it runs on that.
+    /// What the stream says; it runs on that.
     Input,
-    /// What it held before; it is still in RESUMING.
+    /// Part of what the stream says: what was loaded before a refusal.
+    Part,
+    /// What it held before.
     Previous,
 }
 
@@ -527,6 +778,7 @@ impl Holds {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Input => "input",
+            Self::Part => "part",
             Self::Previous => "previous",
         }
     }
@@ -548,28 +800,53 @@ pub enum Prediction {
         /// What the device holds if the refusal is ignored, the remaining writes are made and the state is changed.
         if_ignored: Holds,
     },
+    /// The driver crashes, or never comes back.
+    Breaks {
+        /// At which step.
+        step: DriverStep,
+        /// How.
+        how: Break,
+        /// In which `write()`, from 0; for [`DriverStep::SetState`] the number of writes.
+        write: u32,
+    },
     /// The outcome hangs on something that stream and target do not say.
     Depends(&'static str),
 }
 
-/// Makes the writes on the driver, as user space that ignores refusals would, and says what came of it.
+/// Makes the writes on the driver, as user space that ignores refusals would, and says what came of it: the first
+/// refusal, or the break where nothing was refused before it.
 pub fn predict<'a>(driver: &mut dyn Driver, writes: impl Iterator<Item = &'a [u8]>) -> Prediction {
     let mut refused = None;
     let mut made = 0_u32;
+    let mut broken = None;
     for write in writes {
-        if let Err(errno) = driver.write(write) {
-            refused.get_or_insert((DriverStep::Write, errno, made));
+        match driver.write(write) {
+            Ok(()) => {}
+            Err(Failure::Refused(errno)) => {
+                refused.get_or_insert((DriverStep::Write, errno, made));
+            }
+            Err(Failure::Breaks(how)) => {
+                broken = Some((DriverStep::Write, how, made));
+                break;
+            }
         }
         made = made.saturating_add(1);
     }
-    let resumed = driver.resume();
+    if broken.is_none() {
+        match driver.resume() {
+            Ok(()) => {}
+            Err(Failure::Refused(errno)) => {
+                refused.get_or_insert((DriverStep::SetState, errno, made));
+            }
+            Err(Failure::Breaks(how)) => broken = Some((DriverStep::SetState, how, made)),
+        }
+    }
     if let Some(what) = driver.depends() {
         return Prediction::Depends(what);
     }
-    let if_ignored = if resumed.is_ok() { Holds::Input } else { Holds::Previous };
-    match (refused, resumed) {
-        (Some((step, errno, write)), _) => Prediction::Refused { step, errno, write, if_ignored },
-        (None, Err(errno)) => Prediction::Refused { step: DriverStep::SetState, errno, write: made, if_ignored },
-        (None, Ok(())) => Prediction::Accepted,
+    match (refused, broken) {
+        (Some((step, errno, write)), _) => Prediction::Refused { step, errno, write, if_ignored: driver.holds() },
+        (None, Some((step, how, write))) => Prediction::Breaks { step, how, write },
+        (None, None) => Prediction::Accepted,
     }
 }

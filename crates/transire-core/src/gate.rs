@@ -14,11 +14,11 @@ use core::ops::Range;
 
 use crate::attribute::{AttributeId, Attributes, Value};
 use crate::bytes::{index, widen};
-use crate::format::{Event, Format, Layout, Reader, Registry};
+use crate::format::{Choices, Event, Format, Layout, Reader, Registry};
 use crate::judge::{judge, judge_seal};
 use crate::profile::Header;
 use crate::prologue::Content;
-use crate::recognise::{Recognised, of_another_vendor, recognise};
+use crate::recognise::{Recognised, of_another_vendor, recognise, settled_by, tell_candidates};
 use crate::rule::RuleTable;
 use crate::sealed::{OPAQUE, SealedReader};
 use crate::target::Target;
@@ -38,8 +38,8 @@ pub enum Input {
     Sealed,
     /// A native stream of whatever format is recognised.
     Native,
-    /// A native stream of this format.
-    Format(&'static Format),
+    /// A native stream of this format, with what is chosen of its options.
+    Format(&'static Format, Choices),
 }
 
 /// How a gate goes about it.
@@ -443,7 +443,7 @@ impl Gate {
     fn recognise(&mut self, input: &[u8], eof: bool) -> Move {
         let recognised = match self.options.input {
             Input::Sealed => Recognised::Sealed,
-            Input::Format(format) => Recognised::Native(format),
+            Input::Format(format, _) => Recognised::Native(format),
             Input::Auto | Input::Native => {
                 let vendor = self.target.as_ref().map(|target| target.vendor());
                 recognise(self.registry, vendor, input, eof)
@@ -452,6 +452,13 @@ impl Gate {
         match recognised {
             Recognised::Need(bytes) => (0, Some(Plan::Need(bytes))),
             Recognised::Refused(reason) => self.found(reason, 0),
+            Recognised::Ambiguous => {
+                let vendor = self.target.as_ref().map(|target| target.vendor());
+                let verdict = &mut self.verdict;
+                tell_candidates(self.registry, vendor, (input, eof), &mut |reason| verdict.push(reason));
+                self.stage = Stage::Stopped;
+                (0, Some(Plan::Finished))
+            }
             Recognised::Sealed if matches!(self.options.input, Input::Native) => {
                 let (found, required) = (Datum::Word("a sealed stream"), Datum::Word("a native stream"));
                 self.found(Reason::at(reasons::MAGIC_UNRECOGNIZED, 0).because(found, required), 0)
@@ -462,7 +469,10 @@ impl Gate {
             }
             Recognised::Native(format) => {
                 self.outer = Outer::Native;
-                self.inner = Some(self.reader_of(format));
+                let mut inner = self.reader_of(format);
+                let settled = self.target.as_ref().map_or(Choices::NONE, |target| settled_by(format, target));
+                inner.reader.choose(self.chosen().or(settled));
+                self.inner = Some(inner);
                 let Some(target) = self.target.clone() else { return (0, None) };
                 judge_seal(None, &target, &mut self.verdict);
                 if let Some(reason) = of_another_vendor(format, &target) {
@@ -471,6 +481,11 @@ impl Gate {
                 (0, self.settle(None))
             }
         }
+    }
+
+    /// What the caller chose of a format's options.
+    const fn chosen(&self) -> Choices {
+        if let Input::Format(_, choices) = self.options.input { choices } else { Choices::NONE }
     }
 
     /// The reader made beforehand for this format, or a new one for a format of another vendor than the target's.
@@ -523,8 +538,12 @@ impl Gate {
             }
         }
         let format = self.sealed.payload_format().filter(|name| *name != OPAQUE);
-        if let Some(format) = format.and_then(|name| self.registry.format(name)) {
-            self.inner = Some(self.reader_of(format));
+        if let Some(format) = format.and_then(|name| self.registry.stream(name)) {
+            let mut inner = self.reader_of(format);
+            let stated = self.sealed.source().map_or(Choices::NONE, |header| (format.settled_by)(header));
+            let settled = self.target.as_ref().map_or(Choices::NONE, |target| settled_by(format, target));
+            inner.reader.choose(stated.or(settled));
+            self.inner = Some(inner);
         }
         self.settle(Some(Plan::Verdict))
     }

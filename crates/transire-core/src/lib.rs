@@ -18,6 +18,7 @@
 //! | [`judge`] | source profile and target give a verdict |
 //! | [`report`] | reasons in words |
 //! | [`format`](mod@format) | what every format is to the rest |
+//! | [`whole`] | the reader of formats whose streams are held whole |
 //! | [`vendors`] | one room a vendor, and the table of them |
 //! | [`sealed`] | our envelope |
 //! | [`recognise`] | which format is this? |
@@ -49,3 +50,4 @@ pub mod sealed;
 pub mod target;
 pub mod vendors;
 pub mod verdict;
+pub mod whole;

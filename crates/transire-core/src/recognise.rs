@@ -1,7 +1,7 @@
 //! `recognise`: which format is this? Looks at a bounded prefix and nothing else.
 
 use crate::bytes::{index, widen};
-use crate::format::{Format, Likeness, Registry};
+use crate::format::{Choices, Format, Likeness, Registry, Role};
 use crate::sealed;
 use crate::target::Target;
 use crate::verdict::{Datum, Reason, reasons};
@@ -18,49 +18,95 @@ pub enum Recognised {
     Native(&'static Format),
     /// So many bytes are needed to tell.
     Need(usize),
+    /// Several formats fit: see [`candidates`].
+    Ambiguous,
     /// Nothing that can be read.
     Refused(Reason),
 }
 
 /// Tells what the first bytes are. Where several formats are possible, the target's vendor decides.
 ///
-/// A format that is certain is taken, whatever the target; that it is another vendor's is for the judge to say. `eof`
-/// when nothing follows the prefix.
+/// A format that is certain is taken, whatever the target; that it is another vendor's is for the judge to say. One of
+/// which the bytes say nothing is taken for its own vendor's target only. `eof` when nothing follows the prefix.
 pub fn recognise(registry: Registry, vendor: Option<&str>, prefix: &[u8], eof: bool) -> Recognised {
-    let prefix = prefix.get(..index(PREFIX_MAX)).unwrap_or(prefix);
+    let prefix = bounded(prefix);
     let mut short = false;
     match sealed::likeness(prefix) {
         Likeness::Certain => return Recognised::Sealed,
         Likeness::Short => short = true,
-        Likeness::Possible(_) | Likeness::No => {}
+        Likeness::Possible(_) | Likeness::Opaque | Likeness::No => {}
     }
-    let mut possible = None;
-    let mut several = false;
     for format in registry.formats() {
         match (format.likeness)(prefix, eof) {
-            Likeness::Certain => return Recognised::Native(format),
+            Likeness::Certain if format.role == Role::Source => return Recognised::Native(format),
+            Likeness::Certain => return Recognised::Refused(Reason::at(reasons::FORMAT_DESCRIBES_TARGET, 0)),
             Likeness::Short => short = true,
-            Likeness::Possible(_) if vendor.is_none_or(|vendor| vendor == format.vendor) => {
-                several |= possible.is_some();
-                possible = Some(format);
-            }
-            Likeness::Possible(_) | Likeness::No => {}
+            Likeness::Possible(_) | Likeness::Opaque | Likeness::No => {}
         }
     }
-    match (short, possible, several) {
-        (true, _, _) if !eof && prefix.len() < index(PREFIX_MAX) => Recognised::Need(prefix.len() + 1),
-        (_, Some(format), false) => Recognised::Native(format),
-        (_, Some(_), true) => Recognised::Refused(Reason::at(reasons::FORMAT_AMBIGUOUS, 0)),
-        (true, None, _) => {
+    if short && !eof && prefix.len() < index(PREFIX_MAX) {
+        return Recognised::Need(prefix.len() + 1);
+    }
+    let mut possible = candidates(registry, vendor, prefix, eof);
+    match (possible.next(), possible.next()) {
+        (Some((format, _)), None) => Recognised::Native(format),
+        (Some(_), Some(_)) => Recognised::Ambiguous,
+        (None, _) if short => {
             let end = widen(prefix.len());
             Recognised::Refused(Reason::at(reasons::MAGIC_TRUNCATED, end).because(Datum::Count(end), Datum::None))
         }
-        (false, None, _) => Recognised::Refused(Reason::at(reasons::MAGIC_UNRECOGNIZED, 0)),
+        (None, _) => Recognised::Refused(Reason::at(reasons::MAGIC_UNRECOGNIZED, 0)),
     }
+}
+
+/// The formats that are possible where none is certain, with what speaks for each: the target vendor's where there is a
+/// target. What speaks for nothing yields to what speaks for something.
+pub fn candidates<'a>(
+    registry: Registry,
+    vendor: Option<&'a str>,
+    prefix: &'a [u8],
+    eof: bool,
+) -> impl Iterator<Item = (&'static Format, &'static str)> + 'a {
+    let prefix = bounded(prefix);
+    let own = move |format: &&'static Format| {
+        format.role == Role::Source && vendor.is_none_or(|vendor| vendor == format.vendor)
+    };
+    let speaks = move |format: &'static Format| match (format.likeness)(prefix, eof) {
+        Likeness::Possible(evidence) => Some((format, evidence)),
+        _ => None,
+    };
+    let opaque = move |format: &&'static Format| (format.likeness)(prefix, eof) == Likeness::Opaque;
+    let possible = registry.formats().filter(own).filter_map(speaks);
+    let silent = vendor.is_some() && registry.formats().filter(own).find_map(speaks).is_none();
+    let rest = registry.formats().filter(own).filter(move |format| silent && opaque(format));
+    possible.chain(rest.map(|format| (format, "the target is of its vendor")))
+}
+
+/// Tells of several formats that fit: that they do, and which they are.
+pub(crate) fn tell_candidates(
+    registry: Registry,
+    vendor: Option<&str>,
+    (prefix, eof): (&[u8], bool),
+    tell: &mut dyn FnMut(Reason),
+) {
+    tell(Reason::at(reasons::FORMAT_AMBIGUOUS, 0));
+    for (format, evidence) in candidates(registry, vendor, prefix, eof) {
+        let (found, required) = (Datum::Word(format.name), Datum::Word(evidence));
+        tell(Reason::at(reasons::FORMAT_CANDIDATE, 0).because(found, required));
+    }
+}
+
+fn bounded(prefix: &[u8]) -> &[u8] {
+    prefix.get(..index(PREFIX_MAX)).unwrap_or(prefix)
 }
 
 /// Why a stream of this format is not the target's, where it is another vendor's.
 pub(crate) fn of_another_vendor(format: &Format, target: &Target) -> Option<Reason> {
     let (found, required) = (Datum::Word(format.vendor), Datum::Word(target.vendor()));
     (format.vendor != target.vendor()).then(|| Reason::at(reasons::FORMAT_NOT_TARGETS, 0).because(found, required))
+}
+
+/// What a target settles of a format's options, where it is of the format's vendor.
+pub(crate) fn settled_by(format: &Format, target: &Target) -> Choices {
+    if format.vendor == target.vendor() { (format.settled_by)(target.profile()) } else { Choices::NONE }
 }

@@ -77,9 +77,9 @@ impl Sealing {
         let checker = if options.payload_format == OPAQUE {
             None
         } else {
-            let format = registry.format(&options.payload_format);
+            let format = registry.stream(&options.payload_format);
             let format = format.filter(|format| format.vendor == profile.vendor()).ok_or(SealError::PayloadFormat)?;
-            let input = Options { input: Input::Format(format), ..Options::default() };
+            let input = Options { input: Input::Format(format, (format.settled_by)(&profile)), ..Options::default() };
             Some(PushGate::new(Gate::new(registry, None, input)))
         };
         let (writer, outgoing) = SealedWriter::begin(&profile, options)?;

@@ -152,6 +152,12 @@ pub mod reasons {
         FORMAT_AMBIGUOUS: "format.ambiguous", Unrecognized,
             "the bytes fit several formats, and nothing says which",
             "name a target, or the format with --format";
+        FORMAT_CANDIDATE: "format.candidate", Compatible,
+            "one of the formats that the bytes fit",
+            "name it with --format, or name a target of its vendor";
+        FORMAT_DESCRIBES_TARGET: "format.describes-target", Unrecognized,
+            "the bytes are what a target says of itself, not the stream of a device",
+            "give them as the target";
         FORMAT_NOT_TARGETS: "format.not-of-target", Incompatible,
             "the stream is in a format of another vendor than the target's",
             "give the target of the device that this stream is for";
@@ -293,6 +299,9 @@ pub mod reasons {
         DRIVER_DEPENDS: "driver.depends", Unknown,
             "what the kernel driver would do depends on more than the stream and the target",
             "the reason names what it depends on";
+        DRIVER_BREAKS: "driver.breaks", Incompatible,
+            "the kernel driver would crash on these bytes, or wait for ever",
+            "do not write them; `transire verify --standard strict` says what is wrong with them";
         REQUIRES_SEALED: "requires.sealed", Incompatible,
             "the target takes sealed streams only, and this one is not",
             "seal the stream at its source: `transire seal`";

@@ -13,8 +13,8 @@ use transire_core::attribute::{
     PCI_ID, PciId, REVISION, Ratio, SOFTWARE_VERSION, SUBSYSTEM_ID, Text, Value, Version,
 };
 use transire_core::checksum::crc32c;
-use transire_core::format::Identified;
 use transire_core::format::Phase::{Initial, StopCopy, Unspecified};
+use transire_core::format::{Choices, Identified};
 use transire_core::gate::{Gate, Options, Output, PushGate};
 use transire_core::judge::judge;
 use transire_core::profile::{Profile, ProfileBuilder};
@@ -108,7 +108,7 @@ fn the_early_verdict_allocates_nothing() {
     let ((identified, verdict), calls, _) = measured(|| {
         let mut verdict = Verdict::new();
         let mut show = |source: &dyn Attributes| judge(source, &target, None, &mut verdict);
-        ((FORMAT.identify)(&native[..24], false, &mut show), verdict)
+        ((FORMAT.identify)(&native[..24], false, Choices::NONE, &mut show), verdict)
     });
     assert_eq!((identified, verdict.outcome(), calls), (Identified::Shown(24), Outcome::Compatible, 0));
 

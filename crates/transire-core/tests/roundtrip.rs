@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use support::{fixture, impatient, profile, push, seal, target, whole};
 use transire_core::attribute::{AttributeId, Attributes, OwnedValue, PciId, Ratio, Text, Type, VENDOR, Value, Version};
 use transire_core::bytes::widen;
-use transire_core::format::{EncodeError, Event, Layout, Phase, Reader, Record};
+use transire_core::format::{Choices, EncodeError, Event, Layout, Phase, Reader, Record};
 use transire_core::gate::{Gate, Input, Options, Output};
 use transire_core::profile::{Profile, ProfileBuilder};
 use transire_core::seal::{Flow, SealEvent, Sealing};
@@ -231,7 +231,7 @@ proptest! {
         one_answer(&input, chunk)?;
         one_answer(&mend(&input, true), chunk)?;
         for format in VENDORS.formats() {
-            let options = Options { input: Input::Format(format), describe: true, ..Options::default() };
+            let options = Options { input: Input::Format(format, Choices::NONE), describe: true, ..Options::default() };
             prop_assert_eq!(push(&target(2), &options, input.chunks(chunk)), whole(&target(2), &options, &input));
         }
     }

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::sync::Arc;
+use transire_core::format::{ChoiceError, Choices, Format};
 use transire_core::gate::{Input, Options, Output, PushGate};
 use transire_core::vendors::VENDORS;
 
@@ -16,7 +17,7 @@ pub(crate) fn input_of(input: &str, format: Option<&str>) -> PyResult<Input> {
     if let Some(name) = format {
         return match (input, name) {
             ("auto", "sealed") => Ok(Input::Sealed),
-            ("auto" | "native", name) => VENDORS.format(name).map(Input::Format).ok_or_else(|| unknown_format(name)),
+            ("auto" | "native", name) => chosen(name).map(|(format, choices)| Input::Format(format, choices)),
             _ => Err(usage("a format is named for native input only")),
         };
     }
@@ -26,6 +27,25 @@ pub(crate) fn input_of(input: &str, format: Option<&str>) -> PyResult<Input> {
         "sealed" => Ok(Input::Sealed),
         other => Err(usage(format!("unknown input {other}; known are auto, native, sealed"))),
     }
+}
+
+/// A format as users name it: `NAME` or `NAME:OPTION=VALUE`.
+pub(crate) fn chosen(text: &str) -> PyResult<(&'static Format, Choices)> {
+    let list = |names: Vec<&str>| names.join(", ");
+    VENDORS.chosen(text).map_err(|error| match error {
+        ChoiceError::Format => unknown_format(text.split(':').next().unwrap_or(text)),
+        ChoiceError::Option(format) if format.options.is_empty() => {
+            usage(format!("{text}: {} has no options", format.name))
+        }
+        ChoiceError::Option(format) => {
+            let known = list(format.options.iter().map(|option| option.name).collect());
+            usage(format!("{text}: the options of {} are {known}", format.name))
+        }
+        ChoiceError::Value(option) => {
+            usage(format!("{text}: the values of {} are {}", option.name, list(option.values.to_vec())))
+        }
+        ChoiceError::Form => usage(format!("{text}: options are written NAME:OPTION=VALUE,OPTION=VALUE")),
+    })
 }
 
 pub(crate) fn unknown_format(name: &str) -> PyErr {

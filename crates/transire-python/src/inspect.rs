@@ -12,7 +12,7 @@ use transire_core::vendors::VENDORS;
 
 use crate::convert::hex;
 use crate::errors::{TransireError, usage};
-use crate::gate::{input_of, now, unknown_format};
+use crate::gate::{chosen, input_of, now};
 use crate::run::through;
 use crate::source::{Progress, Sink, Source};
 use crate::verdict::Verdict;
@@ -221,7 +221,7 @@ impl Field {
         let bytes = field.kind.size().and_then(|size| rest.get(..size)).unwrap_or(rest);
         let value = field.number(record);
         let text = match (value, field.kind) {
-            (Some(number), FieldKind::Hex(_)) => format!("{number:#x}"),
+            (Some(number), kind) if kind.is_hex() => format!("{number:#x}"),
             (Some(number), _) => number.to_string(),
             (None, FieldKind::Bytes(_) | FieldKind::Rest) => printable(bytes),
             // The input ends inside a number.
@@ -410,7 +410,7 @@ pub(crate) fn encode_records<'py>(
     let envelope: &[&'static Layout] = &[&PROLOGUE, &ATTRIBUTE, &FRAME];
     let layouts = match format {
         "sealed" | "profile" => envelope,
-        name => VENDORS.format(name).ok_or_else(|| unknown_format(name))?.layouts,
+        name => chosen(name)?.0.layouts,
     };
     let mut out = Vec::new();
     for (name, values) in records {

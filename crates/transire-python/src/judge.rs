@@ -5,13 +5,13 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use transire_core::early::{Early, judge_first};
-use transire_core::format::{Driver, Errno, Format, predict as predict_writes};
+use transire_core::format::{Choices, Driver, DriverStep, Errno, Format, predict as predict_writes};
 use transire_core::gate::{Gate, Options};
 use transire_core::vendors::VENDORS;
 use transire_core::verdict::{Datum, Reason, reasons};
 
 use crate::errors::{Stop, text_error, usage};
-use crate::gate::{input_of, now, unknown_format};
+use crate::gate::{chosen, input_of, now};
 use crate::profile::{Profile, Target};
 use crate::run::through;
 use crate::source::{Progress, Sink, Source, Window};
@@ -34,7 +34,7 @@ fn first(
     bytes: &[u8],
     eof: bool,
     target: Option<&Arc<transire_core::target::Target>>,
-    forced: Option<&'static Format>,
+    forced: Option<(&'static Format, Choices)>,
 ) -> Result<First, usize> {
     let mut verdict = transire_core::verdict::Verdict::new();
     let mut source = None;
@@ -74,7 +74,7 @@ fn read_first(
     py: Python<'_>,
     source: Source<'_>,
     target: Option<&Arc<transire_core::target::Target>>,
-    forced: Option<&'static Format>,
+    forced: Option<(&'static Format, Choices)>,
 ) -> PyResult<Parts> {
     let path = source.path();
     match source {
@@ -167,7 +167,7 @@ pub(crate) fn check(py: Python<'_>, source: &Bound<'_, PyAny>, target: &Bound<'_
 #[pyfunction]
 #[pyo3(signature = (source, *, format = None))]
 pub(crate) fn profile_of(py: Python<'_>, source: &Bound<'_, PyAny>, format: Option<&str>) -> PyResult<Profile> {
-    let forced = format.map(|name| VENDORS.format(name).ok_or_else(|| unknown_format(name))).transpose()?;
+    let forced = format.map(chosen).transpose()?;
     let parts = read_first(py, Source::open(source, None)?, None, forced)?;
     if let Some(profile) = &parts.source {
         return Ok(Profile(profile.clone()));
@@ -180,9 +180,11 @@ pub(crate) fn profile_of(py: Python<'_>, source: &Bound<'_, PyAny>, format: Opti
 ///
 /// `standard` is `strict` (every check of the driver, and everything that it accepts in silence and should not) or
 /// `driver` (what the kernel driver would do with the write() calls that `writes` names: `whole`, `each:N`, or
-/// `split:A,B`). Without a target only the structure is checked. A bad stream is a verdict, not an exception.
+/// `split:A,B`, on a device that was just opened, or whose `earlier` sessions are `unknown`). Without a target only the structure is checked. A bad stream is a verdict, not an exception.
 #[pyfunction]
-#[pyo3(signature = (source, target = None, *, standard = "strict", format = None, writes = "whole", progress = None))]
+#[allow(clippy::too_many_arguments, reason = "keyword arguments of a Python function")]
+#[pyo3(signature = (source, target = None, *, standard = "strict", format = None, writes = "whole", earlier = "none",
+    progress = None))]
 pub(crate) fn verify(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
@@ -190,14 +192,15 @@ pub(crate) fn verify(
     standard: &str,
     format: Option<&str>,
     writes: &str,
+    earlier: &str,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Verdict> {
     let input = input_of("auto", format)?;
     let target = target.map(|target| target.0.clone());
     match (standard, target) {
         ("strict", target) => {
-            if writes != "whole" {
-                return Err(usage("writes are for the standard driver; under strict their cuts do not matter"));
+            if writes != "whole" || earlier != "none" {
+                return Err(usage("writes and earlier sessions are for the standard driver; strict does not ask them"));
             }
             let options = Options { input, read_on: true, now: now(), ..Options::default() };
             let mut gate = Gate::new(VENDORS, target.clone(), options);
@@ -214,7 +217,7 @@ pub(crate) fn verify(
         }
         ("driver", Some(target)) => {
             let bytes = whole(py, Source::open(source, None)?)?;
-            driver_verdict(&bytes, &target, format, &Writes::read(writes)?)
+            driver_verdict(&bytes, &target, (format, earlier), &Writes::read(writes)?)
         }
         ("driver", None) => Err(usage("the standard driver needs a target: the device that the driver would load")),
         (other, _) => Err(usage(format!("unknown standard {other}; known are strict, driver"))),
@@ -291,42 +294,59 @@ impl Writes {
     }
 }
 
+/// The model of a driver of the target's vendor, and whether what went before on the device is known.
 fn open_driver(
     target: &transire_core::target::Target,
     format: Option<&str>,
+    earlier: &str,
 ) -> PyResult<(&'static Format, Box<dyn Driver>)> {
     let vendor = target.vendor();
-    let formats = VENDORS.vendor(vendor).map_or(&[][..], |vendor| vendor.formats);
-    let format = match format {
-        Some(name) => formats.iter().find(|format| format.name == name),
-        None => formats.iter().find(|format| format.driver.is_some()),
-    };
-    let format = format.ok_or_else(|| usage(format!("no driver of {vendor} is known here")))?;
-    let open = format.driver.ok_or_else(|| usage(format!("no driver of {} is known here", format.name)))?;
-    Ok((format, open(target).map_err(usage)?))
+    let unknown = || usage(format!("no driver of {vendor} is known here"));
+    let (format, choices) = if let Some(text) = format {
+        Some(chosen(text)?).filter(|(format, _)| format.vendor == vendor)
+    } else {
+        let formats = VENDORS.vendor(vendor).map_or(&[][..], |vendor| vendor.formats);
+        formats.iter().copied().find(|format| format.driver.is_some()).map(|format| (format, Choices::NONE))
+    }
+    .ok_or_else(unknown)?;
+    let choices = choices.or((format.settled_by)(target.profile()));
+    let open = format.driver.ok_or_else(unknown)?;
+    let mut driver = open(target, choices).map_err(usage)?;
+    match earlier {
+        "none" => {}
+        "unknown" => driver.forget(),
+        other => return Err(usage(format!("earlier sessions are none or unknown, not {other}"))),
+    }
+    Ok((format, driver))
 }
 
 fn driver_verdict(
     bytes: &[u8],
     target: &Arc<transire_core::target::Target>,
-    format: Option<&str>,
+    (format, earlier): (Option<&str>, &str),
     writes: &Writes,
 ) -> PyResult<Verdict> {
-    let (format, mut driver) = open_driver(target, format)?;
+    let (format, mut driver) = open_driver(target, format, earlier)?;
     let writes = writes.cut(bytes);
     let prediction = predict_writes(&mut *driver, writes.iter().copied());
     let mut verdict = transire_core::verdict::Verdict::new();
+    let offset_of = |write: u32| {
+        let before = writes.iter().take(usize::try_from(write).unwrap_or(usize::MAX));
+        u64::try_from(before.map(|write| write.len()).sum::<usize>()).unwrap_or(u64::MAX)
+    };
+    let taken = |step| match step {
+        DriverStep::Write => Datum::Word("every write() taken"),
+        DriverStep::SetState => Datum::Word("the change out of RESUMING taken"),
+    };
     match prediction {
         transire_core::format::Prediction::Accepted => {}
         transire_core::format::Prediction::Refused { step, errno, write, .. } => {
-            let before = writes.iter().take(usize::try_from(write).unwrap_or(usize::MAX));
-            let offset = u64::try_from(before.map(|write| write.len()).sum::<usize>()).unwrap_or(u64::MAX);
-            let step = match step {
-                transire_core::format::DriverStep::Write => "every write() taken",
-                transire_core::format::DriverStep::SetState => "the change out of RESUMING taken",
-            };
-            let reason = Reason::at(reasons::DRIVER_REFUSED, offset);
-            verdict.push(reason.because(Datum::Word(errno.name()), Datum::Word(step)));
+            let reason = Reason::at(reasons::DRIVER_REFUSED, offset_of(write));
+            verdict.push(reason.because(Datum::Word(errno.name()), taken(step)));
+        }
+        transire_core::format::Prediction::Breaks { step, how, write } => {
+            let reason = Reason::at(reasons::DRIVER_BREAKS, offset_of(write));
+            verdict.push(reason.because(Datum::Word(how.name()), taken(step)));
         }
         transire_core::format::Prediction::Depends(what) => {
             verdict.push(Reason::new(reasons::DRIVER_DEPENDS).because(Datum::Word(what), Datum::None));
@@ -348,11 +368,18 @@ fn driver_verdict(
 
 /// What the kernel driver would do with these write() calls on this target.
 ///
-/// All writes are made and the state is changed whatever the driver answers, as user space that ignores refusals would.
+/// All writes are made and the state is changed whatever the driver answers, as user space that ignores refusals would,
+/// on a device that was just opened. Where its `earlier` sessions are `unknown` and the driver keeps something of them,
+/// the prediction says what the outcome depends on.
 #[pyfunction]
-#[pyo3(signature = (writes, target))]
-pub(crate) fn predict(writes: &Bound<'_, PyAny>, target: &Target) -> PyResult<Prediction> {
-    let (_, mut driver) = open_driver(&target.0, None)?;
+#[pyo3(signature = (writes, target, *, format = None, earlier = "none"))]
+pub(crate) fn predict(
+    writes: &Bound<'_, PyAny>,
+    target: &Target,
+    format: Option<&str>,
+    earlier: &str,
+) -> PyResult<Prediction> {
+    let (_, mut driver) = open_driver(&target.0, format, earlier)?;
     let writes: Vec<Bound<'_, PyAny>> = writes.try_iter()?.collect::<PyResult<_>>()?;
     let bytes = |write: &Bound<'_, PyAny>| match write.cast::<PyBytes>() {
         Ok(bytes) => Ok(bytes.as_bytes().to_vec()),
@@ -379,7 +406,8 @@ impl Prediction {
     #[getter]
     const fn step(&self) -> Option<&'static str> {
         match self.0 {
-            transire_core::format::Prediction::Refused { step, .. } => Some(step.name()),
+            transire_core::format::Prediction::Refused { step, .. }
+            | transire_core::format::Prediction::Breaks { step, .. } => Some(step.name()),
             _ => None,
         }
     }
@@ -397,12 +425,22 @@ impl Prediction {
     #[getter]
     const fn write(&self) -> Option<u32> {
         match self.0 {
-            transire_core::format::Prediction::Refused { write, .. } => Some(write),
+            transire_core::format::Prediction::Refused { write, .. }
+            | transire_core::format::Prediction::Breaks { write, .. } => Some(write),
             _ => None,
         }
     }
 
-    /// What the device holds if the refusal is ignored: `input` or `previous`.
+    /// How the driver breaks, where it does: `crashes` or `blocks`.
+    #[getter]
+    const fn breaks(&self) -> Option<&'static str> {
+        match self.0 {
+            transire_core::format::Prediction::Breaks { how, .. } => Some(how.name()),
+            _ => None,
+        }
+    }
+
+    /// What the device holds if the refusal is ignored: `input`, `part` (what was loaded before it) or `previous`.
     #[getter]
     const fn if_ignored(&self) -> Option<&'static str> {
         match self.0 {
@@ -420,20 +458,20 @@ impl Prediction {
         }
     }
 
-    fn __repr__(&self) -> String {
-        format!("<Prediction {:?}>", self.0)
-    }
-}
-
-impl Prediction {
-    pub(crate) fn to_dict(self, py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    /// The prediction as a dictionary, ready for JSON.
+    pub(crate) fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         dict.set_item("accepted", self.accepted())?;
         dict.set_item("step", self.step())?;
         dict.set_item("errno", self.errno())?;
         dict.set_item("write", self.write())?;
         dict.set_item("if_ignored", self.if_ignored())?;
+        dict.set_item("breaks", self.breaks())?;
         dict.set_item("depends", self.depends())?;
         Ok(dict)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Prediction {:?}>", self.0)
     }
 }

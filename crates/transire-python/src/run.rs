@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use transire_core::format::{Format, Role};
 use transire_core::gate::{Gate, Output};
 use transire_core::seal::{Flow, SealEvent, Sealing};
 use transire_core::sealed::{Digest, OPAQUE, SealOptions};
@@ -267,7 +268,8 @@ pub(crate) fn seal<'py>(
 /// The payload's format: the one that is named, or that of the vendor where it has exactly one.
 fn payload_format_of<'a>(profile: &Profile, named: Option<&'a str>) -> PyResult<&'a str> {
     let formats = VENDORS.vendor(profile.0.vendor()).map_or(&[][..], |vendor| vendor.formats);
-    match (named, formats) {
+    let streams: Vec<&Format> = formats.iter().copied().filter(|format| format.role == Role::Source).collect();
+    match (named, streams.as_slice()) {
         (Some(OPAQUE), _) => Ok(OPAQUE),
         (Some(name), formats) if formats.iter().any(|format| format.name == name) => Ok(name),
         (Some(name), formats) => {

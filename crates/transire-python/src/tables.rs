@@ -1,11 +1,11 @@
 //! What is known here: formats, vendors, attributes, reasons.
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 use transire_core::attribute::{COMMON, Definition};
-use transire_core::format::{Format, Hold, Vendor};
+use transire_core::format::{Format, Glance, Hold, Role, Vendor};
 use transire_core::vendors::VENDORS;
-use transire_core::verdict::{Outcome, ReasonId, reasons};
+use transire_core::verdict::{Outcome, ReasonId};
 
 use crate::errors::usage;
 use crate::verdict::{Origin, outcome_object};
@@ -62,6 +62,38 @@ impl FormatInfo {
     #[getter]
     const fn sealing_adds(&self) -> &'static str {
         self.0.proves.sealing_adds
+    }
+
+    /// What a stream can prove, in a word each: `identity` (what identifies its source), `driver_checks` (`all`, `part`
+    /// or `nothing` of that), and whether the end is marked, the payload protected, and sealing adds something.
+    #[getter]
+    fn glance<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let Glance { identity, driver_checks, end_marked, payload_protected, sealing_adds } = self.0.proves.glance;
+        let dict = PyDict::new(py);
+        dict.set_item("identity", identity)?;
+        dict.set_item("driver_checks", driver_checks.name())?;
+        dict.set_item("end_marked", end_marked)?;
+        dict.set_item("payload_protected", payload_protected)?;
+        dict.set_item("sealing_adds", sealing_adds)?;
+        Ok(dict)
+    }
+
+    /// What it describes: `source`, the stream of a device, or `target`, what a target says of itself.
+    #[getter]
+    const fn role(&self) -> &'static str {
+        match self.0.role {
+            Role::Source => "source",
+            Role::Target => "target",
+            Role::Envelope => "envelope",
+            Role::Container => "container",
+        }
+    }
+
+    /// Options that `NAME:OPTION=VALUE` settles: of each the name, the values and the meaning.
+    #[getter]
+    fn options<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let options = self.0.options.iter().map(|option| (option.name, option.values.to_vec(), option.meaning));
+        PyTuple::new(py, options)
     }
 
     /// Bytes within which the source profile is known; None where only the end tells.
@@ -283,8 +315,7 @@ fn is_mismatch(kind: ReasonId) -> bool {
 /// Every reason id. One that begins with a dot stands behind the name of an attribute.
 #[pyfunction]
 pub(crate) fn reason_ids(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
-    let own = VENDORS.0.iter().flat_map(|vendor| vendor.reasons.iter());
-    PyTuple::new(py, reasons::CATALOGUE.iter().chain(own).map(|kind| kind.text()).collect::<Vec<_>>())
+    PyTuple::new(py, VENDORS.reasons().map(ReasonId::text).collect::<Vec<_>>())
 }
 
 const _: () = assert!(Outcome::ALL.len() == 7, "python/transire/outcome.py lists as many");

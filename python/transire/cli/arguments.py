@@ -70,7 +70,10 @@ def add_target(parser: ArgumentParser) -> None:
 def add_format(parser: ArgumentParser) -> None:
     """Add `--format`."""
     parser.add_argument(
-        "--format", metavar="FORMAT", help="take the stream for this format, one that `transire formats` lists"
+        "--format",
+        metavar="FORMAT",
+        help="take the stream for this format, one that `transire formats` lists, with its options: "
+        "NAME or NAME:OPTION=VALUE,...",
     )
 
 

@@ -39,12 +39,14 @@ def add_commands(commands: _SubParsersAction[ArgumentParser]) -> None:
         formats,
         summary="list the vendors and formats, and what a stream can prove",
         description="""
-List every vendor and every format that is known: what in a stream identifies its
-source, what of that the kernel driver checks, how the end is marked, what protects
-the payload, and what sealing adds.""",
-        examples="transire formats\ntransire formats --json",
+List every vendor and every format that is known, a line each: what in a stream
+identifies its source, how much of that the kernel driver checks, whether the end is
+marked, whether anything protects the payload, and whether sealing adds something.
+With a NAME, all that is known of that vendor or format.""",
+        examples="transire formats\ntransire formats mtty\ntransire formats --json",
         codes=PLAIN,
     )
+    added.add_argument("name", nargs="*", metavar="NAME", help="a vendor or a format, to be told in full")
     add_json(added)
 
     added = command(
@@ -77,19 +79,53 @@ def formats(arguments: Namespace) -> int:
         write_json({}, {"schema": SCHEMA, "vendors": of_vendors, "formats": [_format(each) for each in known]})
         return 0
     screen = Screen(sys.stdout)
-    for vendor in vendors:
-        own = [each for each in known if each.vendor == vendor.name]
-        if not own:
-            screen.line((vendor.name, "bold"), "  opaque only  ", vendor.title)
-        for each in own:
-            screen.line((vendor.name, "bold"), "  ", (each.name, "bold cyan"), "  ", each.title)
-            screen.line("    identified by  ", each.identity)
-            screen.line("    driver checks  ", each.driver_checks)
-            screen.line("    end            ", each.end)
-            screen.line("    payload        ", each.payload)
-            screen.line("    sealing adds   ", each.sealing_adds)
-            screen.line("    judged         ", _when(each))
+    if arguments.name:
+        for name in arguments.name:
+            found = [each for each in known if name in (each.name, each.vendor)]
+            for each in found:
+                _in_full(screen, each)
+            if not found:
+                titles = [vendor.title for vendor in vendors if vendor.name == name]
+                if not titles:
+                    raise CommandError(f"{name}: no vendor or format has this name; `transire formats` lists them")
+                screen.line((name, "bold"), "  opaque only  ", titles[0])
+        return 0
+    rows = [[each.name, *_at_a_glance(each)] for each in known]
+    rows += [[vendor.name, *OPAQUE] for vendor in vendors if not vendor.formats]
+    widths = [max(len(row[at]) for row in [GLANCE, *rows]) for at in range(len(GLANCE))]
+    screen.line(("  ".join(map(str.ljust, GLANCE, widths)).rstrip(), "bold"))
+    for row in rows:
+        screen.line(
+            (row[0].ljust(widths[0]), "bold cyan"), "  ", "  ".join(map(str.ljust, row[1:], widths[1:])).rstrip()
+        )
     return 0
+
+
+GLANCE = ("FORMAT", "IDENTIFIED BY", "DRIVER CHECKS", "END MARKED", "PAYLOAD PROTECTED", "SEALING ADDS")
+"""The columns of the list."""
+OPAQUE = ("-", "-", "-", "-", "all (opaque only)")
+"""What is said of a vendor without a format."""
+
+
+def _at_a_glance(each: FormatInfo) -> list[str]:
+    glance = each.glance
+    identity = str(glance["identity"]) or "nothing"
+    if each.role == "target":
+        return [identity, "a target's own record", "-", "-", "-"]
+    yes = [("yes" if glance[what] else "no") for what in ("end_marked", "payload_protected", "sealing_adds")]
+    return [identity, str(glance["driver_checks"]), *yes]
+
+
+def _in_full(screen: Screen, each: FormatInfo) -> None:
+    screen.line((each.vendor, "bold"), "  ", (each.name, "bold cyan"), "  ", each.title)
+    screen.line("    identified by  ", each.identity)
+    screen.line("    driver checks  ", each.driver_checks)
+    screen.line("    end            ", each.end)
+    screen.line("    payload        ", each.payload)
+    screen.line("    sealing adds   ", each.sealing_adds)
+    screen.line("    judged         ", _when(each))
+    for name, values, meaning in each.options:
+        screen.line("    option         ", f"{each.name}:{name}={'|'.join(values)}  {meaning}")
 
 
 def _format(each: FormatInfo) -> dict[str, Any]:
@@ -98,6 +134,9 @@ def _format(each: FormatInfo) -> dict[str, Any]:
         "name": each.name,
         "vendor": each.vendor,
         "title": each.title,
+        "role": each.role,
+        "glance": each.glance,
+        "options": [{"name": name, "values": values, "meaning": meaning} for name, values, meaning in each.options],
         "identity": each.identity,
         "driver_checks": each.driver_checks,
         "end": each.end,

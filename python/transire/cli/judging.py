@@ -72,6 +72,12 @@ zstdcat device.bin.zst | transire verify - --target target.toml""",
         metavar="WRITES",
         help="for the driver, how the bytes are written: whole (default), each:N or split:A,B,...",
     )
+    added.add_argument(
+        "--earlier",
+        choices=("none", "unknown"),
+        help="for the driver, what went before on the open device: none (default), or unknown; where the driver keeps "
+        "something of it, the verdict then says what it depends on",
+    )
     add_format(added)
     add_json(added, "for machines, one object a file (a line each, for several)")
 
@@ -121,8 +127,9 @@ def _profile(side: Target | Profile) -> Profile:
 def verify(arguments: Namespace) -> int:
     """Run `transire verify`."""
     read_once((*arguments.file, arguments.target))
-    if arguments.writes is not None and arguments.standard != "driver":
-        raise CommandError("--writes goes with --standard driver")
+    for name in ("writes", "earlier"):
+        if getattr(arguments, name) is not None and arguments.standard != "driver":
+            raise CommandError(f"--{name} goes with --standard driver")
     target = load_target(arguments.target)
     screen = Screen(sys.stdout)
     verdicts = []
@@ -135,6 +142,7 @@ def verify(arguments: Namespace) -> int:
                     standard=arguments.standard,
                     format=arguments.format,
                     writes=arguments.writes or "whole",
+                    earlier=arguments.earlier or "none",
                     progress=watch,
                 )
         except CommandError as error:

@@ -20,46 +20,77 @@ from transire.reference import attributes, sealed
 from transire.reference.judge import judge
 from transire.reference.target import Target, parse
 from transire.reference.vendors import FORMATS, VENDORS
-from transire.reference.verdict import Outcome, Reading, Reason
+from transire.reference.verdict import Like, Outcome, Reading, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+PREFIX = 64
+"""Bytes that are looked at to tell formats apart."""
+
 __all__ = ["Outcome", "Reading", "Reason", "Target", "read"]
 
 
-def read(data: bytes, target: Mapping[str, Any] | None = None, now: int | None = None) -> Reading:
+def read(
+    data: bytes,
+    target: Mapping[str, Any] | None = None,
+    now: int | None = None,
+    *,
+    format: str | None = None,  # noqa: A002  # what everything else here calls it
+) -> Reading:
     """What a file of these bytes comes to: a profile, a sealed stream or a native one, before a target as its TOML file
-    says it, or before none. `now` in seconds since 1970, for assertions that end.
+    says it, or before none. `now` in seconds since 1970, for assertions that end; `format` as for `transire verify`.
     """
     known = [*attributes.COMMON, *(VENDORS[target["vendor"]].attributes if target else ())]
     parsed = parse(target, known) if target else None
-    beginnings = [sealed.MAGIC, *(row.magic for row in FORMATS.values())]
-    if len(data) < 8 and any(data == magic[: len(data)] for magic in beginnings):
-        reason = Reason("magic.truncated", Outcome.TRUNCATED, len(data))
+    if format is not None:
+        name, _, options = format.partition(":")
+        return _native(name, data, parsed, now, dict(pair.split("=") for pair in options.split(",") if pair))
+    head = data[:PREFIX]
+    likeness = {name: row.like(head, len(data) <= PREFIX) for name, row in FORMATS.items()}
+    for name, like in likeness.items():
+        if like is Like.CERTAIN:
+            return _native(name, data, parsed, now, {})
+    if data[:8] == sealed.MAGIC:
+        return sealed.read(data, parsed, now)
+    own = [name for name, row in FORMATS.items() if parsed is None or row.vendor == parsed.vendor]
+    possible = [name for name in own if likeness[name] is Like.POSSIBLE]
+    if not possible and parsed is not None:
+        possible = [name for name in own if likeness[name] is Like.OPAQUE]
+    if len(possible) == 1:
+        return _native(possible[0], data, parsed, now, {})
+    if possible:
+        reading = Reading()
+        for _ in possible:
+            reading.find(Reason("format.candidate", Outcome.COMPATIBLE, 0))
+        reading.error = Reason("format.ambiguous", Outcome.UNRECOGNIZED, 0)
+        reading.find(reading.error)
+        return reading
+    if sealed.MAGIC.startswith(data) or Like.SHORT in likeness.values():
+        reason = Reason("magic.truncated", Outcome.TRUNCATED, len(head))
         return Reading(reason.outcome, [reason], error=reason)
-    for name, row in FORMATS.items():
-        if data[: len(row.magic)] == row.magic:
-            return _native(name, data, parsed, now)
     return sealed.read(data, parsed, now)
 
 
-def _native(name: str, data: bytes, target: Target | None, now: int | None) -> Reading:
+def _native(name: str, data: bytes, target: Target | None, now: int | None, chosen: Mapping[str, str]) -> Reading:
     """A native stream by the strict standard."""
     row = FORMATS[name]
     reading = Reading(ended=True, payload=data)
+    own = target is not None and target.vendor == row.vendor
     if target and target.sealed:
         reading.find(Reason("requires.sealed", Outcome.INCOMPATIBLE))
-    for finding in row.read(data, True):
+    if target and not own:
+        reading.find(Reason("format.not-of-target", Outcome.INCOMPATIBLE, 0))
+    seen = set()
+    for finding in row.read(data, True, {**(row.settle(target.attributes) if target and own else {}), **chosen}):
         if isinstance(finding, Reason):
             reading.find(finding)
             if finding.outcome != Outcome.COMPATIBLE:
                 reading.error, reading.ended = finding, False
             continue
         reading.attributes = finding
-        if target and target.vendor == row.vendor:
-            for reason, _ in judge(finding, target, VENDORS[row.vendor], now):
+        for reason, rule in judge(finding, target, VENDORS[row.vendor], now) if target and own else ():
+            if (reason.id, rule) not in seen:
+                seen.add((reason.id, rule))
                 reading.find(reason)
-        elif target:
-            reading.find(Reason("format.not-of-target", Outcome.INCOMPATIBLE, 0))
     return reading

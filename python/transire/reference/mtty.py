@@ -9,7 +9,7 @@ from construct import Array, Bytes, Const, Int8ul, Int16ul, Int32ul, Struct
 from transire.reference import attributes as a
 from transire.reference.attributes import Known, Stated, Value
 from transire.reference.judge import Absent, Rule, Vendor
-from transire.reference.verdict import Outcome, Reason
+from transire.reference.verdict import Chosen, Outcome, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -82,7 +82,7 @@ PORT_CHECKS = (
 """By ascending offset; those that are compatible are notes."""
 
 
-def read(data: bytes, ended: bool) -> Iterator[Reason | dict[str, Stated]]:
+def read(data: bytes, ended: bool, _: Chosen) -> Iterator[Reason | dict[str, Stated]]:
     """What the strict standard finds in the beginning of a stream, in order: reasons, and what the source states as
     soon as it is known. The first reason that is no note is the last thing found. More data only adds to what was
     found; `ended` says that no more will come.

@@ -348,13 +348,18 @@ class _Native:
     def __init__(self, reading: Reading, target: Target | None, now: int | None, seen: Seen) -> None:
         self.format = FORMATS.get(_text(reading.attributes, "payload_format") or "")
         self.reading, self.target, self.now, self.seen = reading, target, now, seen
+        self.chosen: dict[str, str] = {}
+        if self.format is not None:
+            of_target = target.attributes if target and target.vendor == self.format.vendor else {}
+            of_header = {name: stated.value for name, stated in reading.attributes.items()}
+            self.chosen = {**self.format.settle(of_target), **self.format.settle(of_header)}
         self.findings = 0
 
     def look(self, ended: bool) -> None:
         """Adds what the payload that has come tells beyond what it told before."""
         if self.format is None:
             return
-        found = list(self.format.read(self.reading.payload, ended))
+        found = list(self.format.read(self.reading.payload, ended, self.chosen))
         new, self.findings = found[self.findings :], len(found)
         for finding in new:
             if not isinstance(finding, Reason):

@@ -5,21 +5,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from transire.reference import ap, ccw, gvt_g, mtty, nvidia, nvme, qat
+from transire.reference.verdict import Like
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from transire.reference.attributes import Stated
+    from transire.reference.attributes import Stated, Value
     from transire.reference.judge import Vendor
-    from transire.reference.verdict import Reason
+    from transire.reference.verdict import Chosen, Reason
 
 
 class Format(NamedTuple):
-    """A native format: whose it is, its first bytes, and its reader."""
+    """A native format: whose it is, what its first bytes look like, and its reader."""
 
     vendor: str
-    magic: bytes
-    read: Callable[[bytes, bool], Iterator[Reason | dict[str, Stated]]]
+    like: Callable[[bytes, bool], Like]
+    """Of the first 64 bytes, or all that there are; and whether nothing follows them."""
+    read: Callable[[bytes, bool, Chosen], Iterator[Reason | dict[str, Stated]]]
+    """What is found in the beginning of a stream, whether it is all, and what is chosen of the format's options."""
+    settle: Callable[[Mapping[str, Value]], Chosen] = lambda _: {}
+    """What the attributes of a target, or of a header, settle of the options."""
+
+
+def begins_with(magic: bytes) -> Callable[[bytes, bool], Like]:
+    """The likeness of a format with a magic."""
+
+    def like(data: bytes, _: bool) -> Like:
+        if data[: len(magic)] == magic:
+            return Like.CERTAIN
+        return Like.SHORT if magic.startswith(data) else Like.NO
+
+    return like
 
 
 VENDORS: dict[str, Vendor] = {
@@ -32,5 +48,5 @@ VENDORS: dict[str, Vendor] = {
     "nvidia": nvidia.VENDOR,
 }
 """By the value of the attribute `vendor`."""
-FORMATS = {"mtty": Format("mtty", mtty.MAGIC, mtty.read)}
+FORMATS = {"mtty": Format("mtty", begins_with(mtty.MAGIC), mtty.read)}
 """By the value of the attribute `payload_format`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,6 +26,20 @@ class Outcome(IntEnum):
     INCOMPATIBLE = 4
     CORRUPT = 5
     UNRECOGNIZED = 6
+
+
+class Like(IntEnum):
+    """How much bytes look like a format. `docs/format.md`, "Recognition"."""
+
+    NO = 0
+    SHORT = 1
+    OPAQUE = 2
+    POSSIBLE = 3
+    CERTAIN = 4
+
+
+Chosen = Mapping[str, str]
+"""What is chosen of a format's options, by their names."""
 
 
 class Reason(NamedTuple):

@@ -503,7 +503,7 @@ fn say(source: &Stated, target: &Target, verdict: &Verdict) {
             let kind = reasons::CATALOGUE.iter().any(|kind| kind.text() == report.id);
             let own = target.is_some_and(|target| {
                 let all = VENDORS.vendor(target.vendor()).map_or(&[][..], |vendor| vendor.reasons);
-                all.iter().any(|kind| kind.text() == report.id)
+                all.iter().copied().flatten().any(|kind| kind.text() == report.id)
             });
             if !kind && !own {
                 let (name, _) = report.id.split_once('.').expect("attribute and kind");

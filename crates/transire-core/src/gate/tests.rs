@@ -4,7 +4,10 @@ extern crate std;
 
 use super::*;
 use crate::attribute::{Dictionary, Text, VENDOR};
-use crate::format::{DeviceKey, Hold, Identified, Likeness, Phase, Proves, Role, Step as ReaderStep, Vendor};
+use crate::format::{
+    Choices, DeviceKey, Glance, Hold, Identified, Likeness, Phase, Proves, Role, Share, Step as ReaderStep, Vendor,
+    settles_nothing,
+};
 use crate::profile::ProfileBuilder;
 use crate::prologue::PROLOGUE_LEN;
 use crate::seal::{Flow, SealEvent, Sealing};
@@ -141,7 +144,15 @@ static LATE: Format = toy("late", |_| Box::new(Late(Records { told: false, over:
 static STUCK: Format = toy("stuck", |_| Box::new(Stuck));
 
 const fn toy(name: &'static str, reader: fn(bool) -> Box<dyn Reader>) -> Format {
-    const NOTHING: Proves = Proves { identity: "", driver_checks: "", end: "", payload: "", sealing_adds: "" };
+    const GLANCE: Glance = Glance {
+        identity: "",
+        driver_checks: Share::Nothing,
+        end_marked: false,
+        payload_protected: false,
+        sealing_adds: true,
+    };
+    const NOTHING: Proves =
+        Proves { glance: GLANCE, identity: "", driver_checks: "", end: "", payload: "", sealing_adds: "" };
     Format {
         name,
         vendor: "toy",
@@ -156,8 +167,9 @@ const fn toy(name: &'static str, reader: fn(bool) -> Box<dyn Reader>) -> Format 
         hold: Hold::Record(256),
         proves: NOTHING,
         options: &[],
+        settled_by: settles_nothing,
         layouts: &[],
-        identify: |_, _, _| Identified::Need(4),
+        identify: |_, _, _, _| Identified::Need(4),
         reader,
         driver: None,
     }
@@ -392,7 +404,7 @@ fn a_native_end_is_not_the_envelopes() {
 
 #[test]
 fn a_reader_that_breaks_the_contract_comes_to_an_end() {
-    for input in [Input::Format(&STUCK), Input::Auto] {
+    for input in [Input::Format(&STUCK, Choices::NONE), Input::Auto] {
         let options = Options { input, ..Options::default() };
         let native: &[u8] = b"TOYS and whatever";
         let sealed = envelope(&toy_profile(), "stuck", &[native, native]);
@@ -469,7 +481,7 @@ fn what_is_forced_is_held_to_it() {
     let sealed = envelope(&mtty(2), "mtty", &[&native]);
     let target = target(2);
     let unrecognized = (Outcome::Unrecognized, Some(("magic.unrecognized", Some(0))));
-    let mtty = Input::Format(&crate::vendors::mtty::stream::FORMAT);
+    let mtty = Input::Format(&crate::vendors::mtty::stream::FORMAT, Choices::NONE);
     for (input, stream) in [
         (Input::Sealed, &native),
         (Input::Native, &sealed),

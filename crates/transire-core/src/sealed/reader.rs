@@ -130,7 +130,7 @@ fn read_header<'a>(
 
 fn check_stream_attributes(header: &Header<'_>, registry: Registry, offset: u64) -> Result<(), Reason> {
     let name = payload_format(header);
-    if name != OPAQUE && registry.format(name).is_none() {
+    if name != OPAQUE && registry.stream(name).is_none() {
         return Err(at_value(header, PAYLOAD_FORMAT, offset, Reason::new(reasons::PAYLOAD_FORMAT_UNRECOGNIZED)));
     }
     if digest_of(header).is_none() {
@@ -146,7 +146,7 @@ fn check_stream_attributes(header: &Header<'_>, registry: Registry, offset: u64)
 
 /// A native payload is one of the header's own vendor.
 fn check_payload_vendor(header: &Header<'_>, registry: Registry, offset: u64) -> Result<(), Reason> {
-    match registry.format(payload_format(header)) {
+    match registry.stream(payload_format(header)) {
         Some(format) if format.vendor != header.vendor() => {
             Err(at_value(header, PAYLOAD_FORMAT, offset, Reason::new(reasons::CONTRADICTS_PAYLOAD)))
         }

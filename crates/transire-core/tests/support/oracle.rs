@@ -2,7 +2,7 @@
 
 use transire_core::attribute::Attributes;
 use transire_core::bytes::widen;
-use transire_core::format::{Event, Format, Identified, Phase, Reader, Record};
+use transire_core::format::{Choices, Event, Format, Identified, Phase, Reader, Record};
 use transire_core::gate::{Gate, Options, Output};
 use transire_core::sealed::{Digest, SealedReader};
 use transire_core::vendors::VENDORS;
@@ -17,9 +17,11 @@ struct Told {
     profiles: usize,
     findings: Vec<Reason>,
     data: Vec<u8>,
-    /// Ends of the data events and their phases.
-    events: Vec<(usize, Option<Phase>)>,
+    /// Where the data of each phase end: payload that is handed on as it comes is cut where the input was.
+    phases: Vec<(usize, Phase)>,
     records: Vec<u8>,
+    /// Names of the structures, and where they begin.
+    structures: Vec<(&'static str, u64)>,
     used: usize,
     ended: bool,
 }
@@ -46,6 +48,7 @@ fn read(reader: &mut dyn Reader, input: &[u8], grow: usize) -> Told {
                     assert_eq!(out, bytes);
                 }
                 told.records.extend_from_slice(bytes);
+                told.structures.push((layout.name, offset));
             }
             Event::Profile => {
                 assert!(reader.source().is_some());
@@ -54,7 +57,10 @@ fn read(reader: &mut dyn Reader, input: &[u8], grow: usize) -> Told {
             Event::Data { phase, bytes, .. } => {
                 assert!(there[..step.used].ends_with(bytes), "data are the end of what is used");
                 told.data.extend_from_slice(bytes);
-                told.events.push((told.data.len(), Some(phase)));
+                match told.phases.last_mut() {
+                    Some((end, last)) if *last == phase => *end = told.data.len(),
+                    _ => told.phases.push((told.data.len(), phase)),
+                }
             }
             Event::Finding(reason) => {
                 assert!(reason.offset().is_none_or(|offset| offset <= widen(input.len())), "{reason:?}");
@@ -89,6 +95,7 @@ pub(crate) fn sealed(input: &[u8]) {
             told
         });
         let [plain, described] = &mut tellings;
+        described.structures.clear();
         let used = described.used;
         if described.ended {
             assert_eq!(std::mem::take(&mut described.records), input[..used], "every byte is in a record");
@@ -189,6 +196,7 @@ fn of_format(format: &'static Format, input: &[u8], grow: usize) {
     });
     let [plain, described] = &mut tellings;
     let records = std::mem::take(&mut described.records);
+    described.structures.clear();
     assert_eq!(plain, described, "a reader that describes says the same");
     assert!(input.starts_with(&records));
     if plain.ended {
@@ -198,7 +206,7 @@ fn of_format(format: &'static Format, input: &[u8], grow: usize) {
 
     // The early profile is the reader's.
     let mut shown = 0;
-    let identified = (format.identify)(input, true, &mut |source: &dyn Attributes| {
+    let identified = (format.identify)(input, true, Choices::NONE, &mut |source: &dyn Attributes| {
         assert!(source.value(transire_core::attribute::VENDOR).is_some());
         shown += 1;
     });

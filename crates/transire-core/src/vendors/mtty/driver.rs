@@ -7,7 +7,7 @@
 use super::stream::{HEADER_LEN, MAGIC, PORT_LEN, STREAM_MAX, stream_len};
 use super::{PORTS_MAX, VERSION_1_0};
 use crate::bytes::Reader;
-use crate::format::{Driver, Errno};
+use crate::format::{Between, Driver, Errno, Failure, Holds};
 
 /// A device of one or two ports, in the state RESUMING.
 #[derive(Clone, Debug)]
@@ -17,13 +17,15 @@ pub struct Device {
     file: [u8; STREAM_MAX as usize],
     /// Bytes that have been written to the file; a refused header counts.
     filled: usize,
+    /// Whether the device has left RESUMING.
+    resumed: bool,
 }
 
 impl Device {
     /// A device whose migration file is empty. More ports than two are taken for two.
     pub const fn resuming(ports: u32) -> Self {
         let ports = if ports >= PORTS_MAX { 2 } else { 1 };
-        Self { ports, file: [0; STREAM_MAX as usize], filled: 0 }
+        Self { ports, file: [0; STREAM_MAX as usize], filled: 0, resumed: false }
     }
 
     /// The port records that a device which has left RESUMING holds, and saves again as they are.
@@ -43,11 +45,11 @@ impl Device {
 }
 
 impl Driver for Device {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let expected = HEADER_LEN + self.ports * PORT_LEN;
         let end = self.filled.saturating_add(bytes.len());
         if end > expected {
-            return Err(Errno::Enomem);
+            return Err(Errno::Enomem.into());
         }
         let before = self.filled;
         if let Some(space) = self.file.get_mut(before..end) {
@@ -56,12 +58,22 @@ impl Driver for Device {
         self.filled = end;
         // The test is made once, by the write that completes the header; the bytes stay, whatever it says.
         if before < HEADER_LEN && end >= HEADER_LEN && !self.header_is_right() {
-            return Err(Errno::Efault);
+            return Err(Errno::Efault.into());
         }
         Ok(())
     }
 
-    fn resume(&mut self) -> Result<(), Errno> {
-        if self.filled < stream_len(self.ports) { Err(Errno::Einval) } else { Ok(()) }
+    fn resume(&mut self) -> Result<(), Failure> {
+        self.resumed = self.filled >= stream_len(self.ports);
+        if self.resumed { Ok(()) } else { Err(Errno::Einval.into()) }
+    }
+
+    fn holds(&self) -> Holds {
+        if self.resumed { Holds::Input } else { Holds::Previous }
+    }
+
+    fn again(&mut self, _between: Between) {
+        // The migration file is made anew for each session, and nothing else remembers.
+        *self = Self { ports: self.ports, ..Self::resuming(1) };
     }
 }

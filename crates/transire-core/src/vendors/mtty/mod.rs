@@ -27,7 +27,7 @@ pub static VENDOR: Vendor = Vendor {
     title: "Linux sample driver mtty: mediated serial card of one or two ports",
     rules: &RULES,
     formats: &[&stream::FORMAT],
-    reasons: stream::reasons::CATALOGUE,
+    reasons: &[stream::reasons::CATALOGUE],
 };
 
 static DICTIONARY: Dictionary = Dictionary {

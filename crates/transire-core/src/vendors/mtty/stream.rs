@@ -10,12 +10,12 @@ use super::{NR_PORTS, PORTS_MAX, STREAM_VERSION, VERSION_1_0, driver};
 use crate::attribute::{AttributeId, Attributes, Text, VENDOR, Value};
 use crate::bytes::{Reader as Bytes, index, widen};
 use crate::format::{
-    DeviceKey, Driver, Event, Field, FieldKind, Format, Hold, Identified, Layout, Likeness, Phase, Proves, Reader,
-    Role, Step,
+    Choices, Driver, Field, FieldKind, Format, Glance, Hold, Layout, Likeness, Proves, Role, Share, settles_nothing,
 };
 use crate::target::Target;
 use crate::verdict::reasons as shared;
 use crate::verdict::{Datum, Reason, ReasonId};
+use crate::whole::{self, Structure, Undecided, Whole, truncated};
 
 /// First eight bytes, as a little-endian number (`MTTY_MAGIC`).
 pub const MAGIC: u64 = 0x7e9d_0989_8c3e_2c4e;
@@ -45,6 +45,13 @@ pub static FORMAT: Format = Format {
     judged_within: Some(24),
     hold: Hold::Whole(STREAM_MAX),
     proves: Proves {
+        glance: Glance {
+            identity: "version, number of ports",
+            driver_checks: Share::All,
+            end_marked: false,
+            payload_protected: false,
+            sealing_adds: true,
+        },
         identity: "magic, version 1.0, number of ports",
         driver_checks: "all of these, once, without telling which failed",
         end: "not marked; the length follows from the number of ports",
@@ -52,9 +59,10 @@ pub static FORMAT: Format = Format {
         sealing_adds: "checksums, a marked end, the identity of host and device",
     },
     options: &[],
+    settled_by: settles_nothing,
     layouts: &[&HEADER, &PORT],
-    identify,
-    reader: |describe| Box::new(StreamReader::new(describe)),
+    identify: whole::identify::<Stream>,
+    reader: whole::reader::<Stream>,
     driver: Some(open_driver),
 };
 
@@ -215,18 +223,6 @@ impl Attributes for Source {
     }
 }
 
-fn identify(prefix: &[u8], eof: bool, show: &mut dyn FnMut(&dyn Attributes)) -> Identified {
-    let open = !eof && likeness(prefix, false) != Likeness::No;
-    match prefix.first_chunk().map_or_else(|| Err(short(prefix)), Source::read) {
-        Err(_) if prefix.len() < HEADER_LEN && open => Identified::Need(24),
-        Ok(source) => {
-            show(&source);
-            Identified::Shown(24)
-        }
-        Err(reason) => Identified::Refused(reason),
-    }
-}
-
 /// What to say of fewer bytes than a header, and no more.
 fn short(prefix: &[u8]) -> Reason {
     let end = widen(prefix.len());
@@ -264,114 +260,47 @@ fn findings(port: &[u8; PORT_LEN], offset: u64) -> impl Iterator<Item = Reason> 
     .flatten()
 }
 
-/// Reads a stream. It is held whole, so nothing is used before everything has passed.
+/// The stream, held whole.
 #[derive(Debug)]
-pub struct StreamReader {
-    source: Option<Source>,
-    /// Records described so far; `None` for a reader that does not describe.
-    described: Option<u32>,
-    /// Findings told so far.
-    told: usize,
-    state: State,
-}
+pub struct Stream;
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum State {
-    Reading,
-    Delivered,
-    Finished,
-    /// A reader that has failed has nothing else to say.
-    Failed(Reason),
-}
+impl Whole for Stream {
+    type Source = Source;
 
-impl StreamReader {
-    /// A reader at the start of a stream.
-    pub const fn new(describe: bool) -> Self {
-        let described = if describe { Some(0) } else { None };
-        Self { source: None, described, told: 0, state: State::Reading }
+    const DECIDED_BY: usize = HEADER_LEN;
+
+    fn source(prefix: &[u8], _eof: bool, _choices: Choices) -> Result<Source, Undecided> {
+        Ok(prefix.first_chunk().map_or_else(|| Err(short(prefix)), Source::read)?)
     }
 
-    /// The next structure that has not been described.
-    fn describe<'a>(&mut self, input: &'a [u8]) -> Option<Event<'a>> {
-        let number = self.described?;
-        let (layout, start, port) = match number.checked_sub(1) {
-            None => (&HEADER, 0, None),
-            Some(port) if port < self.source?.ports => (&PORT, stream_len(index(port)), Some(port)),
-            Some(_) => return None,
-        };
-        let rest = input.get(start..).filter(|rest| !rest.is_empty())?;
-        self.described = Some(number + 1);
-        let bytes = rest.get(..layout.size()).unwrap_or(rest);
-        Some(Event::Record { layout, number: port, offset: widen(start), bytes })
+    fn most(source: &Source) -> usize {
+        source.stream_len()
     }
 
-    fn fail<'a>(&mut self, reason: Reason) -> Step<'a> {
-        self.state = State::Failed(reason);
-        Step::stay(Event::Finding(reason))
-    }
-}
-
-impl Reader for StreamReader {
-    fn step<'a>(&mut self, input: &'a [u8], eof: bool) -> Step<'a> {
-        match self.state {
-            State::Reading => {}
-            State::Delivered => {
-                self.state = State::Finished;
-                return Step::stay(Event::End);
-            }
-            State::Finished => return Step::stay(Event::End),
-            State::Failed(reason) => return Step::stay(Event::Finding(reason)),
+    fn check(source: &Source, stream: &[u8], tell: &mut dyn FnMut(Reason) -> bool) {
+        if stream.len() < source.stream_len() {
+            tell(truncated(stream.len(), Datum::Count(widen(source.stream_len()))));
+            return;
         }
-        let Some(source) = self.source else {
-            // A wrong magic waits for the rest too: what is said of it must not depend on how the input was cut.
-            if input.len() < HEADER_LEN && !eof {
-                return Step::stay(Event::Need(HEADER_LEN));
-            }
-            if let Some(record) = self.describe(input) {
-                return Step::stay(record);
-            }
-            return match input.first_chunk().map_or_else(|| Err(short(input)), Source::read) {
-                Ok(source) => {
-                    self.source = Some(source);
-                    Step::stay(Event::Profile)
-                }
-                Err(reason) => self.fail(reason),
-            };
-        };
-        let length = source.stream_len();
-        // One byte more than the stream tells whether anything follows it.
-        if input.len() <= length && !eof {
-            return Step::stay(Event::Need(length + 1));
-        }
-        if let Some(record) = self.describe(input) {
-            return Step::stay(record);
-        }
-        let Some((stream, trailing)) = input.split_at_checked(length) else {
-            let end = widen(input.len());
-            let reason = Reason::at(shared::STREAM_TRUNCATED, end);
-            return self.fail(reason.because(Datum::Count(end), Datum::Count(widen(length))));
-        };
         let (ports, _) = stream.get(HEADER_LEN..).unwrap_or(&[]).as_chunks::<PORT_LEN>();
         let mut all = ports.iter().enumerate().flat_map(|(port, bytes)| findings(bytes, widen(stream_len(port))));
-        if let Some(reason) = all.nth(self.told) {
-            self.told += 1;
-            return if reason.is_note() { Step::stay(Event::Finding(reason)) } else { self.fail(reason) };
-        }
-        if !trailing.is_empty() {
-            let reason = Reason::at(shared::STREAM_TRAILING, widen(length));
-            return self.fail(reason);
-        }
-        self.state = State::Delivered;
-        let data = Event::Data { device: DeviceKey::default(), phase: Phase::Unspecified, bytes: stream };
-        Step { used: length, event: data }
+        all.all(tell);
     }
 
-    fn source(&self) -> Option<&dyn Attributes> {
-        self.source.as_ref().map(|source| source as &dyn Attributes)
+    fn structure(source: Option<&Source>, _input: &[u8], number: u32) -> Option<Structure> {
+        let Some(port) = number.checked_sub(1) else {
+            return Some(Structure { layout: &HEADER, number: None, range: 0..HEADER_LEN });
+        };
+        let start = stream_len(index(port));
+        (port < source?.ports).then_some(Structure {
+            layout: &PORT,
+            number: Some(port),
+            range: start..start + PORT_LEN,
+        })
     }
 }
 
-fn open_driver(target: &Target) -> Result<Box<dyn Driver>, &'static str> {
+fn open_driver(target: &Target, _choices: Choices) -> Result<Box<dyn Driver>, &'static str> {
     match target.value(NR_PORTS) {
         Some(Value::Uint(1)) => Ok(Box::new(driver::Device::resuming(1))),
         Some(Value::Uint(2)) => Ok(Box::new(driver::Device::resuming(2))),

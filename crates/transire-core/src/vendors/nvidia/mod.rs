@@ -70,7 +70,7 @@ pub static VENDOR: Vendor = Vendor {
     title: "NVIDIA virtual GPU: necessary conditions, for the vendor's own check is closed",
     rules: &RULES,
     formats: &[],
-    reasons: reasons::CATALOGUE,
+    reasons: &[reasons::CATALOGUE],
 };
 
 /// The kinds of reasons that only this vendor gives.

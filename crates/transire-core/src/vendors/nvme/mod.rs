@@ -85,7 +85,7 @@ pub const NONE: &str = "none";
 
 /// The row of the vendor table.
 pub static VENDOR: Vendor =
-    Vendor { title: "NVMe controllers, local or remote", rules: &RULES, formats: &[], reasons: reasons::CATALOGUE };
+    Vendor { title: "NVMe controllers, local or remote", rules: &RULES, formats: &[], reasons: &[reasons::CATALOGUE] };
 
 /// The kinds of reasons that only these rules give: notes, all of them.
 pub mod reasons {

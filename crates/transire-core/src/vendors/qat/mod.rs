@@ -47,7 +47,7 @@ pub static VENDOR: Vendor = Vendor {
     title: "Intel QuickAssist: virtual functions of 4xxx, 401xx, 402xx, 420xx and 6xxx",
     rules: &RULES,
     formats: &[],
-    reasons: reasons::CATALOGUE,
+    reasons: &[reasons::CATALOGUE],
 };
 
 /// The kinds of reasons that only this vendor gives.

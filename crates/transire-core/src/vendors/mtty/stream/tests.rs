@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 
 use super::*;
-use crate::format::Record;
+use crate::format::{Event, Identified, Reader, Record};
+use crate::whole::WholeReader;
 
 /// One port, "Hi" queued.
 const EXAMPLE: [u8; 60] = [
@@ -15,7 +16,7 @@ const EXAMPLE: [u8; 60] = [
 
 /// Reads a whole input: the reasons, the bytes delivered, whether the end was reached.
 fn read(input: &[u8]) -> (Vec<Reason>, usize, bool) {
-    let mut reader = StreamReader::new(false);
+    let mut reader = WholeReader::<Stream>::new(false);
     let (mut reasons, mut delivered) = (Vec::new(), 0);
     loop {
         match reader.step(&input[delivered..], true).event {
@@ -101,7 +102,7 @@ fn every_cut_is_truncated_and_a_byte_more_is_trailing() {
 
 #[test]
 fn records_are_written_as_they_were_read() {
-    let mut reader = StreamReader::new(true);
+    let mut reader = WholeReader::<Stream>::new(true);
     let mut out = Vec::new();
     let mut at = 0;
     loop {
@@ -123,9 +124,12 @@ fn records_are_written_as_they_were_read() {
 fn the_source_is_known_from_24_bytes_and_not_from_fewer() {
     let mut shown = None;
     for length in 0..24 {
-        assert_eq!(identify(&EXAMPLE[..length], false, &mut |_| shown = Some(0)), Identified::Need(24));
+        assert_eq!(
+            (FORMAT.identify)(&EXAMPLE[..length], false, Choices::NONE, &mut |_| shown = Some(0)),
+            Identified::Need(24)
+        );
     }
-    let identified = identify(&EXAMPLE[..24], false, &mut |source| {
+    let identified = (FORMAT.identify)(&EXAMPLE[..24], false, Choices::NONE, &mut |source| {
         if let Some(Value::Uint(ports)) = source.value(NR_PORTS) {
             shown = Some(ports);
         }

@@ -1,0 +1,8 @@
+//! What was recorded of real drivers, against the models of them, row by row; and what `strict` makes of the same
+//! streams. One file a vendor, and what they share in `harness`.
+
+mod harness;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod mtty;
