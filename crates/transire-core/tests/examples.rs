@@ -202,6 +202,8 @@ fn accepted_examples_are_written_as_they_were_read() {
     assert!(written > 0);
 }
 
+const FLIPS: [&str; 8] = ["bit 0", "bit 1", "bit 2", "bit 3", "bit 4", "bit 5", "bit 6", "bit 7"];
+
 /// One line for each run of equal answers: what was done to which bytes, and what came of it.
 fn golden(example: &Example, structural: usize) -> String {
     let mut table = String::from("change\tfrom\tto\toutcome\treason\toffset\n");
@@ -230,13 +232,12 @@ fn golden(example: &Example, structural: usize) -> String {
         example.one_answer(cut);
         add("cut", length, answer(cut, length, "end"), &mut run);
     }
-    const FLIPS: [&str; 8] = ["bit 0", "bit 1", "bit 2", "bit 3", "bit 4", "bit 5", "bit 6", "bit 7"];
     let mut all = Vec::new();
     for at in 0..structural {
         let flipped = |bit: usize| {
             let mut damaged = example.input.clone();
             damaged[at] ^= 1 << bit;
-            if (at + bit) % 16 == 0 {
+            if (at + bit).is_multiple_of(16) {
                 example.one_answer(&damaged);
             }
             answer(&damaged, at, "here")

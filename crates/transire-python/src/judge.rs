@@ -459,6 +459,7 @@ impl Prediction {
     }
 
     /// The prediction as a dictionary, ready for JSON.
+    #[allow(clippy::wrong_self_convention, reason = "Python shares its objects")]
     pub(crate) fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         dict.set_item("accepted", self.accepted())?;
