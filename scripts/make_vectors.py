@@ -345,8 +345,8 @@ OUTCOMES = ("compatible", "fixable", "unknown", "truncated", "incompatible", "co
 # The tables "Reason ids" of docs/format.md, and those of the vendors' pages.
 REASONS = {
     "compatible": (
-        "format.candidate attribute.unknown frame.ancillary .more-capacity .absent .accepted-by-target .accept-out-of-scope .asserted "
-        ".assertion-expired mtty.intr-trigger-level mtty.padding .newer-than-target .respelled .other-index .reduced "
+        "format.candidate attribute.unknown frame.ancillary .more-capacity .absent .accepted-by-target "
+        ".accept-out-of-scope .asserted .assertion-expired mtty.intr-trigger-level mtty.padding .newer-than-target .respelled .other-index .reduced "
         ".rewritten .sources-disagree"
     ),
     "fixable": ".set",
@@ -356,8 +356,8 @@ REASONS = {
         "stream.truncated stream.stalled"
     ),
     "incompatible": (
-        "format.not-of-target vendor.not-equal driver.refused driver.breaks requires.sealed requires.digest .not-equal .not-one-of "
-        ".not-in-range .not-subset .not-at-least .version .branch .not-is .excluded-pair .not-same-capacity .refused "
+        "format.not-of-target vendor.not-equal driver.refused driver.breaks requires.sealed requires.digest "
+        ".not-equal .not-one-of .not-in-range .not-subset .not-at-least .version .branch .not-is .excluded-pair .not-same-capacity .refused "
         ".missing"
     ),
     "corrupt": (
@@ -3689,8 +3689,8 @@ def add_vendors(all_: Vectors) -> None:
 class Native:
     """What a vendor's file in `scripts/vectors` adds to: vectors of its native formats.
 
-    Such a file has REASONS_OF_VENDOR, outcome by outcome the ids that only the vendor's page lists, and a function `add`, which
-    gets this.
+    Such a file has REASONS_OF_VENDOR, outcome by outcome the ids that only the vendor's page lists, and a function `add`,
+    which gets this.
     """
 
     def __init__(self, all_: Vectors, vendor: str) -> None:
