@@ -346,31 +346,32 @@ OUTCOMES = ("compatible", "fixable", "unknown", "truncated", "incompatible", "co
 REASONS = {
     "compatible": (
         "format.candidate attribute.unknown frame.ancillary .more-capacity .absent .accepted-by-target "
-        ".accept-out-of-scope .asserted .assertion-expired mtty.intr-trigger-level mtty.padding .newer-than-target .respelled .other-index .reduced "
-        ".rewritten .sources-disagree"
+        ".accept-out-of-scope .asserted .assertion-expired mtty.intr-trigger-level mtty.padding "
+        ".newer-than-target .respelled .other-index .reduced .rewritten .sources-disagree"
     ),
     "fixable": ".set",
     "unknown": "driver.depends .needs-assertion .not-reported-yet .not-in-profile",
     "truncated": (
-        "magic.truncated prologue.truncated header.truncated frame.truncated frame.payload-truncated stream.aborted "
-        "stream.truncated stream.stalled"
+        "magic.truncated prologue.truncated header.truncated frame.truncated frame.payload-truncated "
+        "stream.aborted stream.truncated stream.stalled"
     ),
     "incompatible": (
         "format.not-of-target vendor.not-equal driver.refused driver.breaks requires.sealed requires.digest "
-        ".not-equal .not-one-of .not-in-range .not-subset .not-at-least .version .branch .not-is .excluded-pair .not-same-capacity .refused "
-        ".missing"
+        ".not-equal .not-one-of .not-in-range .not-subset .not-at-least .version .branch .not-is "
+        ".excluded-pair .not-same-capacity .refused .missing"
     ),
     "corrupt": (
-        "prologue.crc prologue.zero prologue.header-len header.crc attribute.overrun attribute.id attribute.order "
-        "attribute.zero attribute.misplaced attribute.critical-bit attribute.type attribute.length attribute.value "
-        "attribute.missing profile.contradicts-itself profile.contradicts-payload frame.head-check frame.phase "
-        "frame.len frame.seq frame.crc end.total end.payload-len end.digest abort.text stream.trailing "
-        "mtty.nr-ports mtty.head mtty.tail mtty.count mtty.ring mtty.flag-byte mtty.max-fifo-size"
+        "prologue.crc prologue.zero prologue.header-len header.crc attribute.overrun attribute.id "
+        "attribute.order attribute.zero attribute.misplaced attribute.critical-bit attribute.type "
+        "attribute.length attribute.value attribute.missing profile.contradicts-itself "
+        "profile.contradicts-payload frame.head-check frame.phase frame.len frame.seq frame.crc end.total "
+        "end.payload-len end.digest abort.text stream.trailing mtty.nr-ports mtty.head mtty.tail mtty.count "
+        "mtty.ring mtty.flag-byte mtty.max-fifo-size"
     ),
     "unrecognized": (
-        "magic.unrecognized format.ambiguous format.describes-target prologue.major prologue.content prologue.features "
-        "attribute.unknown-critical payload_format.unrecognized digest.unrecognized vendor.unrecognized "
-        "frame.kind mtty.version mtty.flags"
+        "magic.unrecognized format.ambiguous format.describes-target prologue.major prologue.content "
+        "prologue.features attribute.unknown-critical payload_format.unrecognized digest.unrecognized "
+        "vendor.unrecognized frame.kind mtty.version mtty.flags"
     ),
 }
 OUTCOME_OF = {kind: outcome for outcome, kinds in REASONS.items() for kind in kinds.split()}
@@ -3689,8 +3690,8 @@ def add_vendors(all_: Vectors) -> None:
 class Native:
     """What a vendor's file in `scripts/vectors` adds to: vectors of its native formats.
 
-    Such a file has REASONS_OF_VENDOR, outcome by outcome the ids that only the vendor's page lists, and a function `add`,
-    which gets this.
+    Such a file has REASONS_OF_VENDOR, outcome by outcome the ids that only the vendor's page lists, and a function
+    `add`, which gets this.
     """
 
     def __init__(self, all_: Vectors, vendor: str) -> None:

@@ -1,11 +1,16 @@
 //! What a verdict from the first bytes costs.
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 
+#[path = "../../crates/transire-core/tests/support/examples.rs"]
+mod listed;
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use listed::examples;
 use transire_benches::{MTTY_HEADER, profile, sealed, target};
-use transire_core::early::judge_first;
+use transire_core::early::{Early, judge_first};
+use transire_core::gate::Input;
 use transire_core::judge::judge;
 use transire_core::sealed::Digest;
 use transire_core::vendors::VENDORS;
@@ -39,5 +44,37 @@ fn verdicts(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, verdicts);
+/// The first example of each format that has a target and passes: what its first bytes are judged in.
+fn formats(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("verdict of a format");
+    let mut done = Vec::new();
+    for example in examples() {
+        let Some(target) = example.target.filter(|_| example.outcome == "compatible") else { continue };
+        let forced = match example.options.input {
+            Input::Format(format, choices) => Some((format, choices)),
+            _ => None,
+        };
+        let first = |verdict: &mut Verdict| {
+            let prefix = (black_box(&example.input[..]), false);
+            judge_first(VENDORS, Some(&target), forced, prefix, None, verdict, &mut |_| {})
+        };
+        let mut verdict = Verdict::new();
+        let Early::Judged { format: Some(format), .. } = first(&mut verdict) else { continue };
+        assert_eq!(verdict.outcome(), Outcome::Compatible);
+        if done.contains(&format.name) {
+            continue;
+        }
+        done.push(format.name);
+        group.bench_function(format.name, |bencher| {
+            bencher.iter(|| {
+                let mut verdict = Verdict::new();
+                first(&mut verdict);
+                verdict.outcome()
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, verdicts, formats);
 criterion_main!(benches);

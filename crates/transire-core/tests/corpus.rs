@@ -1,5 +1,7 @@
 //! The inputs of the fuzz targets, asked what the targets ask: the seeds, and everything that was ever found.
 
+#[path = "support/examples.rs"]
+mod listed;
 mod support;
 
 #[path = "../fuzz/oracles/judge.rs"]
@@ -81,6 +83,10 @@ fn write_seeds() {
         for (how, choice) in [("as-it-is", 0b1000_1001), ("mended", 0b0001_0010), ("deep", 0b0010_1100)] {
             write("gate", &format!("{name}-{how}"), &[choice, 16], stream);
         }
+    }
+    for example in listed::examples() {
+        let name = format!("{}-{}", example.vendor, example.file.replace('/', "-"));
+        write("vendors", &name, &[9], &example.input);
     }
     for (name, stream) in &natives {
         write("vendors", name, &[9], stream);

@@ -5,79 +5,30 @@
 //! `golden`: `yes` for a small example whose every truncation and every flip of one bit is recorded in `golden/FILE.tsv`,
 //! `yes:N` where only the first N bytes are structure.
 
+#[path = "support/examples.rs"]
+mod listed;
 mod support;
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
+use listed::{Example, examples, fixtures};
 use support::{impatient, push, whole};
 use transire_core::format::{Record, Role};
-use transire_core::gate::{Gate, Input, Options, Output};
+use transire_core::gate::{Gate, Options, Output};
 use transire_core::report::report;
-use transire_core::target::Target;
 use transire_core::vendors::VENDORS;
 use transire_core::verdict::Reason;
 
-fn fixtures() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
+/// What the gate of an example says.
+trait Asked {
+    fn gate(&self, options: Options) -> Gate;
+    fn said(&self, gate: &Gate) -> (String, String, String, usize);
+    fn ask(&self, input: &[u8]) -> (String, String, String, usize);
+    fn one_answer(&self, input: &[u8]);
 }
 
-struct Example {
-    vendor: String,
-    file: String,
-    input: Vec<u8>,
-    target: Option<Arc<Target>>,
-    options: Options,
-    outcome: String,
-    reason: String,
-    offset: String,
-    notes: usize,
-    /// Bytes whose changes are recorded.
-    golden: Option<usize>,
-}
-
-impl Example {
-    fn read(vendor: &str, line: &str) -> Self {
-        let columns: Vec<&str> = line.split('\t').collect();
-        let [file, target, format, outcome, reason, offset, notes, golden] = columns[..] else {
-            panic!("{vendor}: {line}")
-        };
-        let folder = fixtures().join(vendor);
-        let input = std::fs::read(folder.join(file)).unwrap_or_else(|error| panic!("{vendor}/{file}: {error}"));
-        let target = (target != "-").then(|| {
-            let text = std::fs::read(folder.join(target)).unwrap_or_else(|error| panic!("{vendor}/{target}: {error}"));
-            Arc::new(
-                transire_text::load_target(&text, VENDORS).unwrap_or_else(|error| panic!("{vendor}/{target}: {error}")),
-            )
-        });
-        let input_of = match format {
-            "-" => Input::Auto,
-            name => {
-                let (format, choices) = VENDORS.chosen(name).unwrap_or_else(|error| panic!("{name}: {error:?}"));
-                Input::Format(format, choices)
-            }
-        };
-        let structural = match golden.split_once(':') {
-            Some(("yes", bytes)) => Some(bytes.parse().unwrap()),
-            None if golden == "yes" => Some(input.len()),
-            None if golden == "-" => None,
-            _ => panic!("{vendor}: {line}"),
-        };
-        Self {
-            vendor: vendor.to_owned(),
-            file: file.to_owned(),
-            input,
-            target,
-            options: Options { input: input_of, ..Options::default() },
-            outcome: outcome.to_owned(),
-            reason: reason.to_owned(),
-            offset: offset.to_owned(),
-            notes: notes.parse().unwrap_or_else(|_| panic!("{vendor}: {line}")),
-            golden: structural,
-        }
-    }
-
+impl Asked for Example {
     fn gate(&self, options: Options) -> Gate {
         Gate::new(VENDORS, self.target.clone(), options)
     }
@@ -114,20 +65,6 @@ impl Example {
             assert_eq!(impatient(target, &self.options, input, chunk), seen, "{}/{}", self.vendor, self.file);
         }
     }
-}
-
-fn examples() -> Vec<Example> {
-    let mut examples = Vec::new();
-    for vendor in VENDORS.0 {
-        let path = fixtures().join(vendor.name()).join("examples.tsv");
-        let has_streams = vendor.formats.iter().any(|format| format.role == Role::Source);
-        if !has_streams {
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        examples.extend(text.lines().skip(1).map(|line| Example::read(vendor.name(), line)));
-    }
-    examples
 }
 
 #[test]
