@@ -377,8 +377,9 @@ def test_reason_ids_of_the_check_tables_have_their_outcome() -> None:
 
 @pytest.mark.parametrize("path", sorted(DOCS.rglob("*.md")), ids=lambda path: path.name)
 def test_no_page_names_a_reason_id_that_does_not_exist(path: Path) -> None:
-    known = catalogue()
+    # The guide to adding a vendor brings its own.
     text = path.read_text("utf-8")
+    known = catalogue() | dict.fromkeys(re.findall(r'^ +[A-Z_]+: "([a-z.-]+)", [A-Z]', text, re.MULTILINE), "")
     for name in re.findall(r"`([a-z_]*\.[a-z][a-z_-]*)`", text):
         if name.rpartition(".")[2] in ("md", "py", "rs", "toml", "bin", "tsv", "c", "h"):
             continue

@@ -51,3 +51,8 @@ pub mod target;
 pub mod vendors;
 pub mod verdict;
 pub mod whole;
+
+/// The guide to adding a vendor, whose code is built and run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/adding-a-vendor.md")]
+mod adding_a_vendor {}
