@@ -1,5 +1,5 @@
-"""The guide to adding a vendor holds: with its declaration, and nothing else, the reference reads the toy as the guide's
-table says. The guide's Rust is a documentation test of the core.
+"""The guide to adding a vendor holds: with its declaration, and nothing else, the reference reads the toy as the table
+says. The guide's Rust is a documentation test of the core.
 """
 
 from __future__ import annotations
