@@ -1,4 +1,5 @@
 //! Captures of QEMU, and walks through them in any cut.
+#![allow(dead_code)] // Each test takes its part.
 
 use std::path::{Path, PathBuf};
 
@@ -77,7 +78,12 @@ impl Walk {
 }
 
 /// Walks `input`, handed over as `cuts` says: how many more bytes are there when the walk asks for more.
-pub(crate) fn walk_in(reader: &mut QemuReader, input: &[u8], mut cuts: impl FnMut() -> usize, mut see: impl FnMut(&QemuReader, Event<'_>)) -> Walk {
+pub(crate) fn walk_in(
+    reader: &mut QemuReader,
+    input: &[u8],
+    mut cuts: impl FnMut() -> usize,
+    mut see: impl FnMut(&QemuReader, Event<'_>),
+) -> Walk {
     let mut walk = Walk::default();
     let (mut start, mut end) = (0, cuts().min(input.len()));
     loop {
@@ -111,4 +117,55 @@ pub(crate) fn walk_in(reader: &mut QemuReader, input: &[u8], mut cuts: impl FnMu
 /// Walks the whole input at once.
 pub(crate) fn walk(reader: &mut QemuReader, input: &[u8]) -> Walk {
     walk_in(reader, input, || usize::MAX, |_, _| {})
+}
+
+/// A table of the fixtures: its rows by the names of its columns.
+pub(crate) fn table(name: &str) -> Vec<std::collections::HashMap<String, String>> {
+    let text = String::from_utf8(capture(name)).unwrap();
+    let mut lines = text.lines().map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>());
+    let head = lines.next().unwrap();
+    lines.map(|line| head.iter().cloned().zip(line).collect()).collect()
+}
+
+/// The walk that fits a capture: what its name says, and from which offset on.
+pub(crate) fn reader_of(name: &str, input: &[u8]) -> (QemuReader, usize) {
+    if name.contains("to-source") || name.contains(".rev.") {
+        return (QemuReader::return_path(), 0);
+    }
+    if transire_core::containers::qemu::multifd_likeness(input) == transire_core::format::Likeness::Certain {
+        return (QemuReader::multifd(), 0);
+    }
+    let start = input.iter().position(|&byte| byte != 0).unwrap();
+    (QemuReader::main().beginning_at(start as u64), start)
+}
+
+/// Every capture of both folders.
+pub(crate) fn captures() -> Vec<String> {
+    let mut names = Vec::new();
+    for folder in ["qemu", "qemu-vfio"] {
+        for entry in std::fs::read_dir(path(folder)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if [".bin", ".xz", ".stream"].iter().any(|end| name.ends_with(end)) {
+                names.push(format!("{folder}/{name}"));
+            }
+        }
+    }
+    names.sort();
+    names
+}
+
+/// A generator of numbers, the same in every run.
+pub(crate) struct Numbers(pub(crate) u64);
+
+impl Numbers {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// Shows a count of what was proved. The test runner holds back what the printing macros write, and this is to be seen.
+pub(crate) fn say(line: &str) {
+    use std::io::Write;
+    writeln!(std::io::stderr(), "{line}").expect("standard error takes a line");
 }

@@ -7,6 +7,7 @@
 
 use alloc::vec::Vec;
 
+use super::pci::ConfigSpace;
 use super::event::{ConfigLayout, Event, Item, Kind, Record, Tag};
 use super::reasons;
 use super::stream::{Handler, QemuReader};
@@ -57,6 +58,8 @@ pub struct Device {
     first: (u32, u64),
     setup: bool,
     ended: bool,
+    /// Whether the main channel has carried the configuration; that of a packet has no place among its sections.
+    configured: bool,
     /// Index of the packet with the configuration.
     last_index: Option<u32>,
 }
@@ -80,7 +83,7 @@ pub struct Finding {
 }
 
 /// Puts the streams of devices together.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Assembly {
     devices: Vec<Device>,
     findings: Vec<Finding>,
@@ -107,6 +110,25 @@ impl Device {
             let within = position.checked_sub(before)?;
             before = before.saturating_add(extent.length);
             (within < extent.length).then(|| (extent.channel, extent.offset.saturating_add(within)))
+        })
+    }
+
+    /// Where the PCI configuration in the stream keeps QEMU from loading it on a target whose device has this one: a
+    /// reason for each byte that is compared and differs. See [`super::pci::ConfigSpace::differences`].
+    pub fn config_differences<'a>(
+        &'a self,
+        target: ConfigSpace<'a>,
+        skip_vendor_specific: bool,
+    ) -> impl Iterator<Item = Reason> + 'a {
+        let config = self.config.iter();
+        config.flat_map(move |config| {
+            let space = config.layout.offset.saturating_add(widen(super::vfio::CONFIG_HEAD));
+            let differences = ConfigSpace(&config.space).differences(target, skip_vendor_specific);
+            differences.filter(|difference| difference.compared).map(move |difference| {
+                let at = space.saturating_add(u64::from(difference.offset));
+                let [found, required] = [difference.found, difference.required].map(|byte| Datum::Wire(u64::from(byte)));
+                Reason::at(reasons::DEVICE_CONFIG_DIFFERS, at).spanning(at, 1).because(found, required)
+            })
         })
     }
 
@@ -138,6 +160,12 @@ impl Assembly {
         self.devices.iter().position(|known| known.name == handler.name && known.instance == handler.instance)
     }
 
+    /// What to say of a device that the target has: nothing where the stream speaks of it.
+    pub fn missing(&self, name: &[u8], instance: u32) -> Option<Reason> {
+        let known = self.devices.iter().any(|known| known.name == name && known.instance == instance);
+        (!known).then(|| Reason::new(reasons::DEVICE_MISSING))
+    }
+
     /// Takes an event of the walk through a channel.
     pub fn take(&mut self, channel: u32, reader: &QemuReader, event: &Event<'_>) {
         match *event {
@@ -166,20 +194,24 @@ impl Assembly {
                     self.data(device, index, extent);
                 }
             }
-            Event::Config { device, layout, bytes, .. } => {
+            Event::Config { device, index, layout, bytes } => {
                 if let Some(device) = self.device(channel, reader, Some(device), layout.offset) {
-                    self.config(channel, device, layout, bytes);
+                    self.config(channel, device, index.is_some(), layout, bytes);
                 }
             }
             _ => {}
         }
     }
 
-    /// All channels have been read: says what is missing, and puts the packets in order.
-    pub fn finish(&mut self) -> &[Finding] {
+    /// Nothing more comes: puts the packets in order, and says what is missing. `whole` where every channel was walked to
+    /// its end: what a walk that failed did not come to is not missed.
+    pub fn finish(&mut self, whole: bool) -> &[Finding] {
         let mut found = Vec::new();
         for (device, known) in self.devices.iter_mut().enumerate() {
             known.packets.sort_by_key(|packet| packet.index);
+            if !whole {
+                continue;
+            }
             let (channel, offset) = known.first;
             let mut say = |channel, reason| found.push(Finding { channel, device, reason });
             if !known.setup || !known.ended {
@@ -227,6 +259,7 @@ impl Assembly {
             first: (channel, at),
             setup: false,
             ended: false,
+            configured: false,
             last_index: None,
         });
         self.devices.len().checked_sub(1)
@@ -249,7 +282,7 @@ impl Assembly {
                 known.setup = true;
             }
             Tag::Data if known.ended => wrong = Some("before the END section"),
-            Tag::Data if known.config.is_some() => wrong = Some("before the configuration"),
+            Tag::Data if known.configured => wrong = Some("before the configuration"),
             Tag::Packet => {
                 let extent = Extent { channel, offset: record.data, length: 0, phase: record.phase };
                 let number = record.index.unwrap_or_default();
@@ -291,9 +324,8 @@ impl Assembly {
         }
     }
 
-    fn config(&mut self, channel: u32, device: usize, layout: ConfigLayout, bytes: &[u8]) {
+    fn config(&mut self, channel: u32, device: usize, in_packet: bool, layout: ConfigLayout, bytes: &[u8]) {
         let Some(known) = self.devices.get_mut(device) else { return };
-        let in_packet = known.packets.iter().any(|packet| packet.is_config && packet.extent.channel == channel);
         let wrong = if known.config.is_some() {
             Some("one configuration")
         } else if !known.ended && !in_packet {
@@ -301,6 +333,7 @@ impl Assembly {
         } else {
             None
         };
+        known.configured |= !in_packet;
         let space = bytes.get(super::vfio::CONFIG_HEAD..).unwrap_or(&[]);
         let space = space.get(..usize::from(layout.space)).unwrap_or(space);
         known.config.get_or_insert_with(|| Config { channel, layout, space: space.to_vec() });

@@ -157,14 +157,14 @@ enum Part {
     Pages,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Known {
     name: Vec<u8>,
     length: u64,
 }
 
 /// The walk through RAM; it goes on from section to section.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RamWalk {
     blocks: Vec<Known>,
     names: BTreeMap<Vec<u8>, usize>,

@@ -75,7 +75,7 @@ struct Seen {
 ///
 /// What is kept: the names of handlers and of blocks of RAM, 16 bytes for each FULL section, and the levels of the
 /// description that is being read. Nothing is kept of a page.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct QemuReader {
     pub(super) state: State,
     pub(super) offset: u64,
@@ -94,7 +94,9 @@ pub struct QemuReader {
     package: Option<u64>,
     postcopy: bool,
     full: Vec<Full>,
+    /// How many sections were searched for their end, and the offset of the first.
     searched: u64,
+    searched_first: u64,
     check: Check,
 }
 
@@ -114,7 +116,7 @@ struct Full {
 }
 
 /// The comparison of the description with the sections.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Check {
     scanner: Scanner,
     next: usize,
@@ -203,6 +205,7 @@ impl QemuReader {
             postcopy: false,
             full: Vec::new(),
             searched: 0,
+            searched_first: 0,
             check: Check { scanner: Scanner::new(), next: 0, settled: false, present: false },
         }
     }
@@ -793,6 +796,9 @@ impl QemuReader {
                 Err(stop) => return Err(stop),
                 Ok(true) => {
                     self.state = State::Footer;
+                    if self.searched == 0 {
+                        self.searched_first = open.head.offset;
+                    }
                     self.searched = self.searched.saturating_add(1);
                     return Ok((at, Event::Passed));
                 }
@@ -820,10 +826,9 @@ impl QemuReader {
                 let id = be32(&mut bytes)?;
                 let name = counted(&mut bytes)?;
                 let instance = be32(&mut bytes)?;
-                let agrees = known(id).is_none_or(|handler| {
-                    handler.name == name && handler.instance == instance && byte == 4 && !handler.seen.full
-                });
-                Ok(id <= ID_MAX && printable(name) && agrees)
+                // One that is bound to another identity is plausible too: it is wrong, and to be named, not passed over.
+                let again = known(id).is_some_and(|handler| byte == 1 && handler.seen.start || handler.seen.full);
+                Ok(id <= ID_MAX && instance <= ID_MAX && printable(name) && !again)
             }
             2 | 3 => {
                 let id = be32(&mut bytes)?;
@@ -977,7 +982,7 @@ impl QemuReader {
             if self.searched > 0 {
                 let confirmed = self.check.present && !self.check.settled;
                 let word = if confirmed { "confirmed by the description" } else { "not confirmed by a description" };
-                let reason = Reason::new(reasons::SEARCHED).because(Datum::Count(self.searched), Datum::Word(word));
+                let reason = Reason::at(reasons::SEARCHED, self.searched_first).because(Datum::Count(self.searched), Datum::Word(word));
                 self.told.push_back(reason);
             }
             self.state = State::Ended;
