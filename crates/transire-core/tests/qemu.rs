@@ -4,13 +4,14 @@
 mod walk;
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use serde_json::Value;
 use transire_core::containers::qemu::assembly::Assembly;
 use transire_core::containers::qemu::pci::ConfigSpace;
 use transire_core::containers::qemu::{Description, Event, Item, Kind, QemuReader, Ram, Sizing, Tag, reasons};
 use transire_core::format::Phase;
-use walk::{Walk, capture, captures, reader_of, say, table, walk, walk_in};
+use walk::{at, part, Walk, capture, captures, reader_of, say, table, walk, walk_in};
 
 fn index() -> Vec<Value> {
     let Value::Array(entries) = serde_json::from_slice(&capture("qemu/index.json")).unwrap() else { panic!() };
@@ -22,7 +23,10 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }
 
 /// What a walk told, in the terms of `index.json`.
@@ -34,7 +38,7 @@ fn told(reader: &QemuReader, walk: &Walk, input: &[u8]) -> Vec<String> {
             Item::Section(_) => records.clear(),
             Item::Record(record) => match record.tag {
                 Tag::Data => {
-                    let data = &input[record.data as usize..][..record.length as usize];
+                    let data = part(input, record.data, record.length);
                     records.push(format!("DATA {} {}", record.length, hex(&data[..data.len().min(32)])));
                 }
                 Tag::EndOfState => records.push("EOS".into()),
@@ -43,19 +47,19 @@ fn told(reader: &QemuReader, walk: &Walk, input: &[u8]) -> Vec<String> {
                 other => panic!("{other:?}"),
             },
             Item::SectionEnd(section) => {
-                let handler = &reader.handlers()[section.head.handler as usize];
+                let handler = &reader.handlers()[at(section.head.handler)];
                 let (head, name) = (section.head, String::from_utf8_lossy(&handler.name));
                 let mut line = format!("{} {} {} {name} {}", head.offset, head.kind.name(), head.id, section.length);
                 if matches!(head.kind, Kind::Start | Kind::Full) {
-                    line += &format!(" {} {}", handler.instance, head.version);
+                    write!(line, " {} {}", handler.instance, head.version).unwrap();
                 }
                 if handler.device.is_some() && head.kind != Kind::Full {
-                    line += &format!(" {}", records.join(","));
+                    write!(line, " {}", records.join(",")).unwrap();
                 }
                 lines.push(line);
             }
             Item::Command(command) => {
-                let from = command.offset as usize + 5;
+                let from = at(command.offset) + 5;
                 // The index has no more than 24 bytes of a command.
                 let data = &input[from..from + usize::from(command.length).min(24)];
                 let name = if command.number == 6 { "RAM_DISCARD" } else { command.name };
@@ -108,12 +112,12 @@ fn expected(entry: &Value) -> (Vec<String>, Vec<(u64, u64)>) {
                 let (id, length) = (&record["id"], &record["body_len"]);
                 let mut line = format!("{offset} {kind} {id} {} {length}", text(record, "idstr"));
                 if matches!(kind, "START" | "FULL") {
-                    line += &format!(" {} {}", record["instance"], record["version"]);
+                    write!(line, " {} {}", record["instance"], record["version"]).unwrap();
                 }
                 if kind != "FULL"
                     && let Some(records) = vfio_records(record)
                 {
-                    line += &format!(" {records}");
+                    write!(line, " {records}").unwrap();
                 }
                 line
             }
@@ -144,7 +148,7 @@ fn every_section_of_the_captures_is_where_the_index_says() {
         let name = text(&entry, "name");
         let input = capture(&format!("qemu/{}", text(&entry["files"][0], "file")));
         let start = entry["start_offset"].as_u64().unwrap();
-        let stream = &input[start as usize..];
+        let stream = &input[at(start)..];
         for described in [false, true] {
             let mut reader = QemuReader::main().beginning_at(start);
             if described {
@@ -252,15 +256,15 @@ fn layout(file: &str) -> Vec<String> {
         };
         match event {
             Event::Item(Item::Section(head)) => {
-                let handler = &reader.handlers()[head.handler as usize];
+                let handler = &reader.handlers()[at(head.handler)];
                 let named = matches!(head.kind, Kind::Start | Kind::Full);
                 let name = if named { String::from_utf8_lossy(&handler.name).into_owned() } else { "-".into() };
                 section = format!("{}\t{}\t{name}", head.kind.name(), head.id);
-                next = section.clone();
+                next.clone_from(&section);
             }
             Event::Item(Item::Record(record)) => {
                 let columns = std::mem::replace(&mut next, "-\t-\t-".into());
-                let data = &input[record.data as usize..][..record.length as usize];
+                let data = part(&input, record.data, record.length);
                 match record.tag {
                     Tag::Setup => line(record.offset, "DEV_SETUP_STATE", "", &columns, ""),
                     Tag::EndOfState => line(record.offset, "END_OF_STATE", "", &columns, ""),
@@ -362,20 +366,20 @@ fn devices_are_put_together_as_the_kernel_had_them() {
             for channel in order {
                 let (mut reader, start) = reader_of(&files[channel], &inputs[channel]);
                 walk_in(&mut reader, &inputs[channel][start..], || 100, |reader, event| {
-                    assembly.take(channel as u32, reader, &event);
+                    assembly.take(u32::try_from(channel).unwrap(), reader, &event);
                 });
             }
             assert_eq!(assembly.finish(true), [], "{files:?}");
             let mut together: Vec<Vec<u8>> = Vec::new();
             for device in assembly.devices() {
                 let piece = |extent: transire_core::containers::qemu::assembly::Extent| {
-                    &inputs[extent.channel as usize][extent.offset as usize..][..extent.length as usize]
+                    part(&inputs[at(extent.channel)], extent.offset, extent.length)
                 };
                 let stream: Vec<u8> = device.extents().flat_map(piece).copied().collect();
                 assert_eq!(device.length(), stream.len() as u64);
-                for (at, byte) in stream.iter().enumerate() {
-                    let (channel, offset) = device.locate(at as u64).unwrap();
-                    assert_eq!(inputs[channel as usize][offset as usize], *byte);
+                for (position, byte) in stream.iter().enumerate() {
+                    let (channel, offset) = device.locate(position as u64).unwrap();
+                    assert_eq!(inputs[at(channel)][at(offset)], *byte);
                 }
                 assert_eq!(device.locate(stream.len() as u64), None);
                 let space = ConfigSpace(&device.config.as_ref().unwrap().space);
@@ -443,16 +447,16 @@ fn pages_of_mapped_ram_need_not_be_read() {
 
     let mut reader = QemuReader::main();
     let mut skipping = Walk::default();
-    let (mut at, mut read) = (0, 0);
+    let (mut here, mut read) = (0, 0);
     loop {
-        let end = (at + 65_536).min(input.len());
-        let step = reader.step(&input[at..end], end == input.len());
-        at += step.used;
+        let end = (here + 65_536).min(input.len());
+        let step = reader.step(&input[here..end], end == input.len());
+        here += step.used;
         read += step.used;
         match step.event {
             Event::Skip(count) => {
                 assert_eq!(reader.skip(count + 1), count);
-                at += count as usize;
+                here += at(count);
                 skipping.skips.push(count);
             }
             Event::Need(need) => assert!(need <= 65_536),
@@ -478,7 +482,7 @@ fn bits_of_the_bitmap_are_the_pages_that_are_not_zero() {
     for item in &walk.items {
         if let Item::Block(block) = item {
             let region = block.region.unwrap();
-            let contents = &input[region.pages_offset as usize..][..block.length as usize];
+            let contents = &input[at(region.pages_offset)..][..at(block.length)];
             pages += contents.chunks(4096).filter(|page| page.iter().any(|&byte| byte != 0)).count() as u64;
         }
     }

@@ -16,7 +16,7 @@ use transire_core::containers::qemu::{Event, Item, QemuReader};
 use transire_core::gate::Options;
 use transire_core::vendors::mtty::driver;
 use transire_core::verdict::{Outcome, Reason, Verdict};
-use walk::{capture, path, reader_of, say, table, walk_in};
+use walk::{at, part, capture, path, reader_of, say, table, walk_in};
 
 type Row = HashMap<String, String>;
 
@@ -147,7 +147,7 @@ fn the_outlook_does_not_depend_on_how_the_input_is_cut() {
     for row in table("qemu-vfio/acceptance.tsv").iter().filter(|row| row["file"].ends_with(".stream")) {
         let whole = outlook(row, || usize::MAX);
         assert_eq!(outlook(row, || 1), whole, "{}", row["file"]);
-        assert_eq!(outlook(row, || numbers.below(5000) as usize), whole, "{}", row["file"]);
+        assert_eq!(outlook(row, || at(numbers.below(5000))), whole, "{}", row["file"]);
     }
 }
 
@@ -171,13 +171,13 @@ fn destinations_of_several_channels_complete() {
             });
             for (channel, input) in channels.iter().enumerate().skip(1).filter(|_| !lost) {
                 let mut reader = QemuReader::multifd();
-                walk_in(&mut reader, input, || 1000, |reader, event| assembly.take(channel as u32, reader, &event));
+                walk_in(&mut reader, input, || 1000, |reader, event| assembly.take(u32::try_from(channel).unwrap(), reader, &event));
             }
             assembly.finish(true);
             let device = &assembly.devices()[0];
             for extent in device.extents().filter(|extent| extent.channel > 0) {
-                let input = &channels[extent.channel as usize];
-                destination.packet(&device.name, 0, &input[extent.offset as usize..][..extent.length as usize]);
+                let input = &channels[at(extent.channel)];
+                destination.packet(&device.name, 0, part(input, extent.offset, extent.length));
             }
             if let Some(config) = device.config.as_ref().filter(|config| config.channel > 0) {
                 destination.packet_config(&device.name, 0, &config.space);
@@ -221,7 +221,7 @@ fn strict(row: &Row, mut cuts: impl FnMut() -> usize) -> Verdict {
             Event::Finding(reason) | Event::Failed(reason) => verdict.push(reason),
             Event::Item(Item::Section(head)) => {
                 // A device that the target does not have: the caller's matter, as it knows the targets.
-                let handler = &reader.handlers()[head.handler as usize];
+                let handler = &reader.handlers()[at(head.handler)];
                 let known = of_machine.devices.iter().any(|slot| slot.name == handler.name);
                 if handler.device.is_some() && !known {
                     verdict.push(Reason::at(NO_TARGET, head.offset));
@@ -247,7 +247,7 @@ fn strict(row: &Row, mut cuts: impl FnMut() -> usize) -> Verdict {
             verdict.push(reason);
         }
         let piece = |extent: transire_core::containers::qemu::assembly::Extent| {
-            &input[extent.offset as usize..][..extent.length as usize]
+            part(&input, extent.offset, extent.length)
         };
         let stream: Vec<u8> = device.extents().flat_map(piece).copied().collect();
         let seen = whole(&target(u64::from(machine.devices[at].0)), &Options::default(), &stream);

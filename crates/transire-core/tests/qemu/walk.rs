@@ -169,3 +169,13 @@ pub(crate) fn say(line: &str) {
     use std::io::Write;
     writeln!(std::io::stderr(), "{line}").expect("standard error takes a line");
 }
+
+/// A number of the stream as an index.
+pub(crate) fn at(number: impl TryInto<usize>) -> usize {
+    number.try_into().unwrap_or_else(|_| panic!("no input of a test is that long"))
+}
+
+/// So many bytes at an offset.
+pub(crate) fn part(input: &[u8], offset: u64, length: u64) -> &[u8] {
+    &input[at(offset)..][..at(length)]
+}

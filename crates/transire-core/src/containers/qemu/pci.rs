@@ -203,12 +203,13 @@ impl<'a> ConfigSpace<'a> {
 /// The bits of a byte that QEMU compares (`hw/pci/pci.c`, the mask that a new device begins with, and capabilities whole).
 fn compared(offset: u16, place: Place, skip_vendor_specific: bool) -> u8 {
     match place {
-        Place::Header("vendor id" | "device id" | "revision id" | "class code" | "header type")
-        | Place::Header("capabilities pointer") => 0xff,
         // Of the status only whether there is a chain of capabilities.
         Place::Header("status") if offset == 0x06 => 0x10,
         Place::Capability(Capability { id: VENDOR_SPECIFIC, .. }, at) if at >= 3 && skip_vendor_specific => 0,
-        Place::Capability(..) => 0xff,
+        Place::Capability(..)
+        | Place::Header(
+            "vendor id" | "device id" | "revision id" | "class code" | "header type" | "capabilities pointer",
+        ) => 0xff,
         _ => 0,
     }
 }

@@ -393,7 +393,7 @@ impl RamWalk {
             // A block that is shared and not sent, as newer writers put it (QEMU after 10.2.2, not seen in a stream).
             return Ok(None);
         }
-        if page_size == 0 || !page_size.is_power_of_two() || page_size > length || length % page_size != 0 {
+        if page_size == 0 || !page_size.is_power_of_two() || page_size > length || !length.is_multiple_of(page_size) {
             return Err(wrong(4, 8, page_size, Datum::Wire(mode.page_size())));
         }
         let bitmap = length.div_euclid(page_size).div_ceil(BITMAP_WORD).saturating_mul(8);
@@ -401,7 +401,7 @@ impl RamWalk {
         if bitmap_offset < here {
             return Err(wrong(12, 8, bitmap_offset, Datum::Wire(here)));
         }
-        if pages_offset < bitmap_end || pages_offset % mode.page_size() != 0 || pages_offset.checked_add(length).is_none() {
+        if pages_offset < bitmap_end || !pages_offset.is_multiple_of(mode.page_size()) || pages_offset.checked_add(length).is_none() {
             return Err(wrong(20, 8, pages_offset, Datum::Wire(bitmap_end)));
         }
         self.sum.mapped_blocks = self.sum.mapped_blocks.saturating_add(1);
@@ -464,7 +464,7 @@ fn own_page_size(bytes: &mut Bytes<'_>, left: u64, mode: Mode) -> Read<Option<u6
     if mode.ignore_shared {
         // With a guest address in any case, a second number is there only if the first one is a page size.
         let rest = *ahead.rest().first().ok_or(Stop::Short(1))?;
-        let second = be64(&mut ahead).map_or(None, Some);
+        let second = be64(&mut ahead).ok();
         let names_follow = left > 0 && rest != 0;
         let record_follows = left == 0 && second.ok_or(Stop::Short(8))? & (mode.page_size() - 1) != 0;
         if names_follow || record_follows {

@@ -60,15 +60,22 @@ pub struct Handler {
     seen: Seen,
 }
 
-/// Which sections of a handler have come.
+/// Which sections of a handler have come: a bit for each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Seen {
-    start: bool,
-    part: bool,
-    end: bool,
-    full: bool,
+    kinds: u8,
     /// Whether a PART section has carried device data.
     data: bool,
+}
+
+impl Seen {
+    const fn has(self, kind: Kind) -> bool {
+        self.kinds & (1 << kind as u8) != 0
+    }
+
+    fn add(&mut self, kind: Kind) {
+        self.kinds |= 1 << kind as u8;
+    }
 }
 
 /// Walks one channel of a migration. The caller owns the buffer, and knows files and sockets.
@@ -534,6 +541,10 @@ impl QemuReader {
             Some(handler) => handler,
             None => self.add_handler(name, instance, id, version)?,
         };
+        if bound.is_none() && self.ids.len() >= HANDLERS_MAX {
+            let reason = Reason::at(reasons::SECTIONS, self.offset);
+            return Err(reason.because(Datum::None, Datum::Count(widen(HANDLERS_MAX))).into());
+        }
         self.ids.insert(id, handler);
         let is_ram = name == b"ram" && kind != Kind::Full;
         let required = if is_ram { RAM_VERSION } else { vfio::VERSION };
@@ -565,20 +576,15 @@ impl QemuReader {
         let Some(handler) = self.handlers.get_mut(index(head.handler)) else { return Err(Stop::Short(1)) };
         let seen = handler.seen;
         let in_order = match head.kind {
-            Kind::Start => !seen.start && !seen.full,
-            Kind::Part | Kind::End => seen.start && !seen.end,
-            Kind::Full => !seen.full,
+            Kind::Start => !seen.has(Kind::Start) && !seen.has(Kind::Full),
+            Kind::Part | Kind::End => seen.has(Kind::Start) && !seen.has(Kind::End),
+            Kind::Full => !seen.has(Kind::Full),
         };
         if !in_order {
             let found = Datum::Word(head.kind.name());
             self.told.push_back(Reason::at(reasons::SECTION_ORDER, head.offset).because(found, Datum::None));
         }
-        match head.kind {
-            Kind::Start => handler.seen.start = true,
-            Kind::Part => handler.seen.part = true,
-            Kind::End => handler.seen.end = true,
-            Kind::Full => handler.seen.full = true,
-        }
+        handler.seen.add(head.kind);
         let is_ram = handler.name == b"ram" && head.kind != Kind::Full;
         let is_vfio = handler.device.is_some();
         let size = if head.kind == Kind::Full { self.described_size(head.handler) } else { None };
@@ -722,7 +728,7 @@ impl QemuReader {
         if self.state == State::Footer
             && let Some(handler) = self.handlers.get_mut(index(open.head.handler))
         {
-            handler.seen.data |= handler.seen.part && phase == Phase::Initial;
+            handler.seen.data |= handler.seen.has(Kind::Part) && phase == Phase::Initial;
         }
         let data = bytes.offset();
         let record = Record { device, tag, section: Some(kind), phase, offset: start, data, length, index: None, is_config: false };
@@ -827,12 +833,12 @@ impl QemuReader {
                 let name = counted(&mut bytes)?;
                 let instance = be32(&mut bytes)?;
                 // One that is bound to another identity is plausible too: it is wrong, and to be named, not passed over.
-                let again = known(id).is_some_and(|handler| byte == 1 && handler.seen.start || handler.seen.full);
+                let again = known(id).is_some_and(|handler| byte == 1 && handler.seen.has(Kind::Start) || handler.seen.has(Kind::Full));
                 Ok(id <= ID_MAX && instance <= ID_MAX && printable(name) && !again)
             }
             2 | 3 => {
                 let id = be32(&mut bytes)?;
-                Ok(known(id).is_some_and(|handler| handler.seen.start && !handler.seen.end))
+                Ok(known(id).is_some_and(|handler| handler.seen.has(Kind::Start) && !handler.seen.has(Kind::End)))
             }
             super::COMMAND => {
                 let number = be16(&mut bytes)?;
@@ -881,7 +887,7 @@ impl QemuReader {
     }
 
     fn sections_end<'a>(&mut self) -> (usize, Event<'a>) {
-        for handler in self.handlers.iter().filter(|handler| handler.seen.start && !handler.seen.end) {
+        for handler in self.handlers.iter().filter(|handler| handler.seen.has(Kind::Start) && !handler.seen.has(Kind::End)) {
             let found = Datum::Count(u64::from(handler.id));
             self.told.push_back(Reason::at(reasons::END_OF_FILE, self.offset).because(found, Datum::None));
         }

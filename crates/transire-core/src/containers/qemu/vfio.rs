@@ -1,7 +1,7 @@
 //! The records of a VFIO device.
 //!
 //! Facts: QEMU `hw/vfio/migration.c` and `hw/vfio/vfio-migration-internal.h`; the configuration record is the vmstate
-//! "VFIOPCIDevice" of `hw/vfio/pci.c`, with the MSI-X table of `hw/pci/msix.c`. Tags are big-endian; the bytes of
+//! `VFIOPCIDevice` of `hw/vfio/pci.c`, with the MSI-X table of `hw/pci/msix.c`. Tags are big-endian; the bytes of
 //! configuration space and MSI-X table are as hardware has them.
 
 use super::event::{ConfigLayout, Tag};
@@ -21,6 +21,8 @@ pub const DATA_MAX: u64 = u32::MAX as u64;
 /// Bytes of the longest configuration record: with 2,048 vectors, and 4 KiB for what may follow them.
 pub const CONFIG_MAX: usize = CONFIG_HEAD + EXPRESS_SIZE + PINS_LEN + 2048 * VECTOR_LEN + 256 + CONFIG_REST_MAX;
 
+/// An end tag and a footer.
+const MARK_LEN: usize = TAG_LEN + 5;
 /// What all tags begin with, in their upper 48 bits.
 const TAG_PREFIX: u64 = 0xffff_ffff_ef10;
 const END: u64 = 0xffff_ffff_ef10_0001;
@@ -112,6 +114,10 @@ pub(super) fn config(input: &[u8], offset: u64, eof: bool, end: ConfigEnd) -> Re
             return decode(input, offset, candidate, rest).map(|layout| (length, layout, true));
         }
     }
+    let needed = longest.saturating_add(MARK_LEN);
+    if input.len() < needed {
+        return Err(Stop::Short(needed.saturating_sub(input.len())));
+    }
     Err(config_wrong(offset, 8, Datum::None, Datum::Word("the end tag behind it")))
 }
 
@@ -122,7 +128,7 @@ fn config_wrong(at: u64, length: u32, found: Datum, required: Datum) -> Stop {
 /// Whether an end tag, and the footer where there is one, stand behind `length` bytes.
 fn ends_at(input: &[u8], length: usize, eof: bool, end: ConfigEnd) -> Result<bool, Stop> {
     let ConfigEnd::Mark { footer, has_footer } = end else { return Ok(false) };
-    let mut mark = [0; TAG_LEN + 5];
+    let mut mark = [0; MARK_LEN];
     if let Some((tag, rest)) = mark.split_first_chunk_mut::<TAG_LEN>() {
         *tag = END.to_be_bytes();
         rest.copy_from_slice(&footer);
