@@ -11,7 +11,7 @@ use transire_core::containers::qemu::assembly::Assembly;
 use transire_core::containers::qemu::pci::ConfigSpace;
 use transire_core::containers::qemu::{Description, Event, Item, Kind, QemuReader, Ram, Sizing, Tag, reasons};
 use transire_core::format::Phase;
-use walk::{at, part, Walk, capture, captures, reader_of, say, table, walk, walk_in};
+use walk::{Walk, at, capture, captures, part, reader_of, say, table, walk, walk_in};
 
 fn index() -> Vec<Value> {
     let Value::Array(entries) = serde_json::from_slice(&capture("qemu/index.json")).unwrap() else { panic!() };
@@ -235,8 +235,10 @@ fn a_package_of_postcopy_holds_sections_like_any_other() {
     let package = &walk.items[from.unwrap() + 1..to.unwrap()];
     let full = |item: &&Item| matches!(item, Item::SectionEnd(section) if section.sized == Sizing::Search);
     assert_eq!(package.iter().filter(full).count(), 29);
-    let commands: Vec<_> =
-        package.iter().filter_map(|item| if let Item::Command(command) = item { Some(command.name) } else { None }).collect();
+    let commands: Vec<_> = package
+        .iter()
+        .filter_map(|item| if let Item::Command(command) = item { Some(command.name) } else { None })
+        .collect();
     assert_eq!(commands, ["POSTCOPY_LISTEN", "PING", "POSTCOPY_RUN"]);
     assert!(reader.is_postcopy());
     assert_eq!(reader.searched(), 29);
@@ -250,51 +252,57 @@ fn layout(file: &str) -> Vec<String> {
     // A record behind another one of its section has none of the section's columns.
     let mut section = String::new();
     let mut next = String::new();
-    walk_in(&mut reader, &input[start..], || usize::MAX, |reader, event| {
-        let mut line = |offset: u64, item: &str, length: &str, columns: &str, note: &str| {
-            lines.push(format!("{file}\t{offset}\t{item}\t{length}\t{columns}\t{note}"));
-        };
-        match event {
-            Event::Item(Item::Section(head)) => {
-                let handler = &reader.handlers()[at(head.handler)];
-                let named = matches!(head.kind, Kind::Start | Kind::Full);
-                let name = if named { String::from_utf8_lossy(&handler.name).into_owned() } else { "-".into() };
-                section = format!("{}\t{}\t{name}", head.kind.name(), head.id);
-                next.clone_from(&section);
-            }
-            Event::Item(Item::Record(record)) => {
-                let columns = std::mem::replace(&mut next, "-\t-\t-".into());
-                let data = part(&input, record.data, record.length);
-                match record.tag {
-                    Tag::Setup => line(record.offset, "DEV_SETUP_STATE", "", &columns, ""),
-                    Tag::EndOfState => line(record.offset, "END_OF_STATE", "", &columns, ""),
-                    Tag::InitialDataSent => line(record.offset, "DEV_INIT_DATA_SENT", "", &columns, ""),
-                    Tag::Data => {
-                        line(record.offset, "DEV_DATA_STATE", &record.length.to_string(), &columns, &hex(data));
-                    }
-                    Tag::Packet => {
-                        let name = String::from_utf8_lossy(&reader.device(record.device).unwrap().name).into_owned();
-                        let (index, is_config) = (record.index.unwrap(), u32::from(record.is_config));
-                        let note = format!(
-                            "instance 0; VFIO packet at {}: version 0 index {index} flags {is_config}, {} bytes of state",
-                            record.data - 12,
-                            record.length
-                        );
-                        let item = "multifd device-state packet flags 0x40";
-                        let length = (record.length + 12).to_string();
-                        line(record.offset, item, &length, &format!("-\t-\t{name}"), &note);
-                    }
-                    other => panic!("{other:?}"),
+    walk_in(
+        &mut reader,
+        &input[start..],
+        || usize::MAX,
+        |reader, event| {
+            let mut line = |offset: u64, item: &str, length: &str, columns: &str, note: &str| {
+                lines.push(format!("{file}\t{offset}\t{item}\t{length}\t{columns}\t{note}"));
+            };
+            match event {
+                Event::Item(Item::Section(head)) => {
+                    let handler = &reader.handlers()[at(head.handler)];
+                    let named = matches!(head.kind, Kind::Start | Kind::Full);
+                    let name = if named { String::from_utf8_lossy(&handler.name).into_owned() } else { "-".into() };
+                    section = format!("{}\t{}\t{name}", head.kind.name(), head.id);
+                    next.clone_from(&section);
                 }
+                Event::Item(Item::Record(record)) => {
+                    let columns = std::mem::replace(&mut next, "-\t-\t-".into());
+                    let data = part(&input, record.data, record.length);
+                    match record.tag {
+                        Tag::Setup => line(record.offset, "DEV_SETUP_STATE", "", &columns, ""),
+                        Tag::EndOfState => line(record.offset, "END_OF_STATE", "", &columns, ""),
+                        Tag::InitialDataSent => line(record.offset, "DEV_INIT_DATA_SENT", "", &columns, ""),
+                        Tag::Data => {
+                            line(record.offset, "DEV_DATA_STATE", &record.length.to_string(), &columns, &hex(data));
+                        }
+                        Tag::Packet => {
+                            let name =
+                                String::from_utf8_lossy(&reader.device(record.device).unwrap().name).into_owned();
+                            let (index, is_config) = (record.index.unwrap(), u32::from(record.is_config));
+                            let note = format!(
+                                "instance 0; VFIO packet at {}: version 0 index {index} flags {is_config}, {} bytes of state",
+                                record.data - 12,
+                                record.length
+                            );
+                            let item = "multifd device-state packet flags 0x40";
+                            let length = (record.length + 12).to_string();
+                            line(record.offset, item, &length, &format!("-\t-\t{name}"), &note);
+                        }
+                        other => panic!("{other:?}"),
+                    }
+                }
+                Event::Config { index: None, layout, bytes, .. } => {
+                    let columns = std::mem::replace(&mut next, "-\t-\t-".into());
+                    let note = "PCI configuration and interrupt state of the device, up to END_OF_STATE";
+                    line(layout.offset, "DEV_CONFIG_STATE", &(bytes.len() - 8).to_string(), &columns, note);
+                }
+                _ => {}
             }
-            Event::Config { index: None, layout, bytes, .. } => {
-                let columns = std::mem::replace(&mut next, "-\t-\t-".into());
-                let note = "PCI configuration and interrupt state of the device, up to END_OF_STATE";
-                line(layout.offset, "DEV_CONFIG_STATE", &(bytes.len() - 8).to_string(), &columns, note);
-            }
-            _ => {}
-        }
-    });
+        },
+    );
     lines
 }
 
@@ -365,9 +373,14 @@ fn devices_are_put_together_as_the_kernel_had_them() {
             }
             for channel in order {
                 let (mut reader, start) = reader_of(&files[channel], &inputs[channel]);
-                walk_in(&mut reader, &inputs[channel][start..], || 100, |reader, event| {
-                    assembly.take(u32::try_from(channel).unwrap(), reader, &event);
-                });
+                walk_in(
+                    &mut reader,
+                    &inputs[channel][start..],
+                    || 100,
+                    |reader, event| {
+                        assembly.take(u32::try_from(channel).unwrap(), reader, &event);
+                    },
+                );
             }
             assert_eq!(assembly.finish(true), [], "{files:?}");
             let mut together: Vec<Vec<u8>> = Vec::new();

@@ -113,7 +113,9 @@ fn a_multifd_channel_that_is_cut_in_a_packet_is_truncated() {
     let mut ends = Vec::new();
     for (length, event) in truncations(QemuReader::multifd(), &input) {
         match event {
-            Event::Failed(reason) => assert_eq!((reason.id, reason.offset()), (reasons::TRUNCATED, Some(length as u64))),
+            Event::Failed(reason) => {
+                assert_eq!((reason.id, reason.offset()), (reasons::TRUNCATED, Some(length as u64)))
+            }
             _ => ends.push(length),
         }
     }
@@ -155,8 +157,11 @@ fn damage_never_passes_for_something_else_by_how_it_is_cut() {
         assert_eq!(start, 0);
         // Sections of devices and heads of records are a small part of a stream: most changes are made there.
         let dense = |numbers: &mut Numbers| {
-            let ranges: &[(u64, u64)] =
-                if name.ends_with("stream") { &[(0, 260), (14_020, 14_200), (24_100, 24_200), (28_200, 28_500)] } else { &[(0, 100), (10_800, 11_180)] };
+            let ranges: &[(u64, u64)] = if name.ends_with("stream") {
+                &[(0, 260), (14_020, 14_200), (24_100, 24_200), (28_200, 28_500)]
+            } else {
+                &[(0, 100), (10_800, 11_180)]
+            };
             let (from, to) = ranges[at(numbers.below(ranges.len() as u64))];
             at(from + numbers.below(to - from)).min(good.len() - 4)
         };
@@ -176,7 +181,8 @@ fn damage_never_passes_for_something_else_by_how_it_is_cut() {
             }
             let mut whole_reader = reader.clone();
             let mut assembly = Assembly::new();
-            let whole = walk_in(&mut whole_reader, &input, || usize::MAX, |reader, event| assembly.take(0, reader, &event));
+            let whole =
+                walk_in(&mut whole_reader, &input, || usize::MAX, |reader, event| assembly.take(0, reader, &event));
             check(&whole_reader, &input, &whole, name);
             assembly.finish(whole.failed.is_none());
             let cut = walk_in(&mut reader.clone(), &input, || at(numbers.below(700)), |_, _| {});

@@ -16,7 +16,7 @@ use transire_core::containers::qemu::{Event, Item, QemuReader};
 use transire_core::gate::Options;
 use transire_core::vendors::mtty::driver;
 use transire_core::verdict::{Outcome, Reason, Verdict};
-use walk::{at, part, capture, path, reader_of, say, table, walk_in};
+use walk::{at, capture, part, path, reader_of, say, table, walk_in};
 
 type Row = HashMap<String, String>;
 
@@ -154,7 +154,8 @@ fn the_outlook_does_not_depend_on_how_the_input_is_cut() {
 #[test]
 fn destinations_of_several_channels_complete() {
     for name in ["pc-mtty2-multifd-devstate", "pc-mtty2-multifd-plain"] {
-        let channels = [0, 1, 2].map(|channel| capture(&format!("qemu-vfio/{name}.channel{channel}.to-destination.bin")));
+        let channels =
+            [0, 1, 2].map(|channel| capture(&format!("qemu-vfio/{name}.channel{channel}.to-destination.bin")));
         for lost in [false, true] {
             let slot = Slot {
                 name: b"0000:00:04.0/vfio".to_vec(),
@@ -165,13 +166,23 @@ fn destinations_of_several_channels_complete() {
             let mut destination = Destination::new(Machine { devices: vec![slot], ..Machine::default() });
             let mut assembly = Assembly::new();
             let mut reader = QemuReader::main();
-            walk_in(&mut reader, &channels[0], || usize::MAX, |reader, event| {
-                destination.take(reader, &event);
-                assembly.take(0, reader, &event);
-            });
+            walk_in(
+                &mut reader,
+                &channels[0],
+                || usize::MAX,
+                |reader, event| {
+                    destination.take(reader, &event);
+                    assembly.take(0, reader, &event);
+                },
+            );
             for (channel, input) in channels.iter().enumerate().skip(1).filter(|_| !lost) {
                 let mut reader = QemuReader::multifd();
-                walk_in(&mut reader, input, || 1000, |reader, event| assembly.take(u32::try_from(channel).unwrap(), reader, &event));
+                walk_in(
+                    &mut reader,
+                    input,
+                    || 1000,
+                    |reader, event| assembly.take(u32::try_from(channel).unwrap(), reader, &event),
+                );
             }
             assembly.finish(true);
             let device = &assembly.devices()[0];
@@ -246,9 +257,8 @@ fn strict(row: &Row, mut cuts: impl FnMut() -> usize) -> Verdict {
         for reason in device.config_differences(ConfigSpace(own), of_machine.skip_vendor_specific) {
             verdict.push(reason);
         }
-        let piece = |extent: transire_core::containers::qemu::assembly::Extent| {
-            part(&input, extent.offset, extent.length)
-        };
+        let piece =
+            |extent: transire_core::containers::qemu::assembly::Extent| part(&input, extent.offset, extent.length);
         let stream: Vec<u8> = device.extents().flat_map(piece).copied().collect();
         let seen = whole(&target(u64::from(machine.devices[at].0)), &Options::default(), &stream);
         for reason in seen.verdict.reasons() {

@@ -67,8 +67,7 @@ pub enum Format {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 7] =
-        [Self::Raw, Self::Gzip, Self::Bzip2, Self::Xz, Self::Lzop, Self::Zstd, Self::Sparse];
+    pub const ALL: [Self; 7] = [Self::Raw, Self::Gzip, Self::Bzip2, Self::Xz, Self::Lzop, Self::Zstd, Self::Sparse];
 
     /// The name, as libvirt's configuration has it.
     pub const fn name(self) -> &'static str {

@@ -7,8 +7,8 @@
 
 use alloc::vec::Vec;
 
-use super::pci::ConfigSpace;
 use super::event::{ConfigLayout, Event, Item, Kind, Record, Tag};
+use super::pci::ConfigSpace;
 use super::reasons;
 use super::stream::{Handler, QemuReader};
 use crate::bytes::{index, widen};
@@ -126,7 +126,8 @@ impl Device {
             let differences = ConfigSpace(&config.space).differences(target, skip_vendor_specific);
             differences.filter(|difference| difference.compared).map(move |difference| {
                 let at = space.saturating_add(u64::from(difference.offset));
-                let [found, required] = [difference.found, difference.required].map(|byte| Datum::Wire(u64::from(byte)));
+                let [found, required] =
+                    [difference.found, difference.required].map(|byte| Datum::Wire(u64::from(byte)));
                 Reason::at(reasons::DEVICE_CONFIG_DIFFERS, at).spanning(at, 1).because(found, required)
             })
         })

@@ -143,6 +143,32 @@ enum Lexeme {
     Bare,
 }
 
+/// What may come next, white space apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Expected {
+    #[default]
+    Value,
+    ValueOrEnd,
+    Key,
+    KeyOrEnd,
+    Colon,
+    CommaOrEnd,
+}
+
+impl Expected {
+    const fn value(self) -> bool {
+        matches!(self, Self::Value | Self::ValueOrEnd)
+    }
+
+    const fn key(self) -> bool {
+        matches!(self, Self::Key | Self::KeyOrEnd)
+    }
+
+    const fn end(self) -> bool {
+        matches!(self, Self::ValueOrEnd | Self::KeyOrEnd | Self::CommaOrEnd)
+    }
+}
+
 /// Reads a description byte by byte, holding no more than its levels and one name.
 #[derive(Clone, Debug)]
 pub(super) struct Scanner {
@@ -150,8 +176,7 @@ pub(super) struct Scanner {
     lexeme: Lexeme,
     text: Vec<u8>,
     key: Vec<u8>,
-    /// Whether a value, not a key, comes next in an object.
-    after_key: bool,
+    expected: Expected,
     device: Described,
     started: bool,
     pub(super) page_size: Option<u64>,
@@ -170,7 +195,7 @@ impl Scanner {
             lexeme: Lexeme::None,
             text: Vec::new(),
             key: Vec::new(),
-            after_key: false,
+            expected: Expected::Value,
             device: Described { name: String::new(), instance: 0, size: 0 },
             started: false,
             page_size: None,
@@ -227,7 +252,7 @@ impl Scanner {
             }
             Lexeme::Bare => {
                 self.lexeme = Lexeme::None;
-                self.number_ends();
+                self.number_ends()?;
             }
             Lexeme::None => {}
         }
@@ -240,15 +265,17 @@ impl Scanner {
         }
         match byte {
             b' ' | b'\t' | b'\r' | b'\n' => {}
-            b'"' if self.started => {
+            b'{' | b'[' if self.expected.value() => self.open(byte == b'[')?,
+            b'}' | b']' if self.expected.end() => return self.close(byte == b']'),
+            b'"' if self.started && (self.expected.value() || self.expected.key()) => {
                 self.lexeme = Lexeme::Text;
                 self.text.clear();
             }
-            b'{' | b'[' => self.open(byte == b'[')?,
-            b'}' | b']' => return self.close(byte == b']'),
-            b':' if !self.after_key && !self.in_array() => self.after_key = true,
-            b',' if !self.after_key || self.in_array() => {}
-            b'0'..=b'9' | b'-' | b't' | b'f' | b'n' if self.after_key || self.in_array() => {
+            b':' if self.expected == Expected::Colon => self.expected = Expected::Value,
+            b',' if self.expected == Expected::CommaOrEnd => {
+                self.expected = if self.in_array() { Expected::Value } else { Expected::Key };
+            }
+            b'0'..=b'9' | b'-' | b't' | b'f' | b'n' if self.started && self.expected.value() => {
                 self.lexeme = Lexeme::Bare;
                 self.text.clear();
                 self.keep(byte);
@@ -273,7 +300,6 @@ impl Scanner {
             None if is_array => return Err(Malformed),
             None => Context::Root,
             Some(parent) if parent.context.is_array() => parent.context.child(b"", is_array),
-            Some(_) if !self.after_key => return Err(Malformed),
             Some(parent) => parent.context.child(&self.key, is_array),
         };
         if self.levels.len() >= DEPTH_MAX {
@@ -283,14 +309,14 @@ impl Scanner {
             self.device = Described::default();
         }
         self.started = true;
-        self.after_key = false;
+        self.expected = if is_array { Expected::ValueOrEnd } else { Expected::KeyOrEnd };
         self.levels.push(Level { context, bytes: 0, elements: None, name: 0 });
         Ok(())
     }
 
     fn close(&mut self, is_array: bool) -> Result<Option<Described>, Malformed> {
         let level = self.levels.pop().filter(|level| level.context.is_array() == is_array).ok_or(Malformed)?;
-        self.after_key = false;
+        self.expected = Expected::CommaOrEnd;
         let bytes = match level.context {
             Context::Field => level.bytes.saturating_mul(level.elements.unwrap_or(1)),
             Context::Subsection => level.bytes.saturating_add(SUBSECTION_HEAD).saturating_add(level.name),
@@ -311,8 +337,9 @@ impl Scanner {
 
     fn text_ends(&mut self) -> Result<(), Malformed> {
         let Some(level) = self.levels.last_mut() else { return Err(Malformed) };
-        if !level.context.is_array() && !self.after_key {
+        if self.expected.key() {
             self.key.clone_from(&self.text);
+            self.expected = Expected::Colon;
             return Ok(());
         }
         match (level.context, self.key.as_slice()) {
@@ -320,16 +347,25 @@ impl Scanner {
             (Context::Subsection, b"vmsd_name") => level.name = crate::bytes::widen(self.text.len()),
             _ => {}
         }
-        self.after_key = false;
+        self.expected = Expected::CommaOrEnd;
         Ok(())
     }
 
-    fn number_ends(&mut self) {
-        let digit = |number: u64, byte: &u8| {
-            let digit = byte.is_ascii_digit().then(|| u64::from(byte.wrapping_sub(b'0')))?;
-            number.checked_mul(10)?.checked_add(digit)
+    fn number_ends(&mut self) -> Result<(), Malformed> {
+        self.expected = Expected::CommaOrEnd;
+        let number = match self.text.as_slice() {
+            b"true" | b"false" | b"null" => return Ok(()),
+            [b'0', _, ..] => return Err(Malformed),
+            digits => digits.iter().try_fold(0_u64, |number, byte| {
+                let digit = byte.is_ascii_digit().then(|| u64::from(byte.wrapping_sub(b'0')))?;
+                number.checked_mul(10)?.checked_add(digit)
+            }),
         };
-        let number = self.text.iter().try_fold(0, digit);
+        // QEMU writes no other numbers; a fraction or a sign is JSON all the same.
+        let other = || core::str::from_utf8(&self.text).ok()?.parse::<f64>().ok();
+        if number.is_none() && other().is_none() {
+            return Err(Malformed);
+        }
         if let (Some(level), Some(number)) = (self.levels.last_mut(), number) {
             match (level.context, self.key.as_slice()) {
                 (Context::Root, b"page_size") => self.page_size = Some(number),
@@ -339,6 +375,6 @@ impl Scanner {
                 _ => {}
             }
         }
-        self.after_key = false;
+        Ok(())
     }
 }

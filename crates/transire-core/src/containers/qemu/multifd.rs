@@ -57,9 +57,17 @@ pub(super) enum Packets {
     /// So many bytes of pages are left.
     Pages(u64),
     /// So many bytes of device state are left.
-    State { device: DeviceKey, index: u32, left: u64 },
+    State {
+        device: DeviceKey,
+        index: u32,
+        left: u64,
+    },
     /// A configuration record of so many bytes.
-    Config { device: DeviceKey, index: u32, length: u32 },
+    Config {
+        device: DeviceKey,
+        index: u32,
+        length: u32,
+    },
 }
 
 impl Packets {
@@ -145,7 +153,10 @@ impl QemuReader {
         }
         let compression = flags & COMPRESSION;
         let known = compression == 0 || compression.is_power_of_two();
-        if flags & !(SYNC | COMPRESSION | DEVICE_STATE) != 0 || !known || flags & DEVICE_STATE != 0 && flags != DEVICE_STATE {
+        if flags & !(SYNC | COMPRESSION | DEVICE_STATE) != 0
+            || !known
+            || flags & DEVICE_STATE != 0 && flags != DEVICE_STATE
+        {
             return Err(unknown(self.offset.saturating_add(8), flags));
         }
         if flags == DEVICE_STATE { self.state_packet(bytes) } else { self.page_packet(bytes, flags) }

@@ -6,8 +6,8 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::reasons;
 use super::event::{Block, Region};
+use super::reasons;
 use super::wire::{Read, Stop, be16, be32, be64, counted, printable, used, within};
 use crate::bytes::{Reader as Bytes, widen};
 use crate::verdict::{Datum, Reason};
@@ -227,7 +227,11 @@ impl RamWalk {
                 let left = left.saturating_sub(widen(content.len()));
                 self.state = if left == 0 { State::Record } else { State::Content(left) };
                 if left > 0 {
-                    return if at == 0 && content.is_empty() { Err(Stop::Short(1)) } else { Ok((input.len(), Told::Passed)) };
+                    return if at == 0 && content.is_empty() {
+                        Err(Stop::Short(1))
+                    } else {
+                        Ok((input.len(), Told::Passed))
+                    };
                 }
                 continue;
             }
@@ -270,7 +274,10 @@ impl RamWalk {
             ZERO | PAGE | XBZRLE | COMPRESSED => {}
             _ => {
                 let found = Datum::Wire(flags);
-                return Err(Reason::at(reasons::RAM_FLAGS, start).spanning(start, 8).because(found, Datum::None).into());
+                return Err(Reason::at(reasons::RAM_FLAGS, start)
+                    .spanning(start, 8)
+                    .because(found, Datum::None)
+                    .into());
             }
         }
         let named = if flags & CONTINUE == 0 { Some((bytes.offset(), counted(bytes)?)) } else { None };
@@ -401,7 +408,10 @@ impl RamWalk {
         if bitmap_offset < here {
             return Err(wrong(12, 8, bitmap_offset, Datum::Wire(here)));
         }
-        if pages_offset < bitmap_end || !pages_offset.is_multiple_of(mode.page_size()) || pages_offset.checked_add(length).is_none() {
+        if pages_offset < bitmap_end
+            || !pages_offset.is_multiple_of(mode.page_size())
+            || pages_offset.checked_add(length).is_none()
+        {
             return Err(wrong(20, 8, pages_offset, Datum::Wire(bitmap_end)));
         }
         self.sum.mapped_blocks = self.sum.mapped_blocks.saturating_add(1);

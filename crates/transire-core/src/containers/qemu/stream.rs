@@ -100,6 +100,8 @@ pub struct QemuReader {
     section: Option<Open>,
     package: Option<u64>,
     postcopy: bool,
+    /// Whether a live handler has gone on after its setup: all are set up before that.
+    iterating: bool,
     full: Vec<Full>,
     /// How many sections were searched for their end, and the offset of the first.
     searched: u64,
@@ -164,7 +166,10 @@ pub(super) enum State {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Records {
     Tag,
-    Data { left: u64, phase: Phase },
+    Data {
+        left: u64,
+        phase: Phase,
+    },
     /// Only the end tag may follow.
     Last,
 }
@@ -210,6 +215,7 @@ impl QemuReader {
             section: None,
             package: None,
             postcopy: false,
+            iterating: false,
             full: Vec::new(),
             searched: 0,
             searched_first: 0,
@@ -576,7 +582,7 @@ impl QemuReader {
         let Some(handler) = self.handlers.get_mut(index(head.handler)) else { return Err(Stop::Short(1)) };
         let seen = handler.seen;
         let in_order = match head.kind {
-            Kind::Start => !seen.has(Kind::Start) && !seen.has(Kind::Full),
+            Kind::Start => !seen.has(Kind::Start) && !seen.has(Kind::Full) && !self.iterating,
             Kind::Part | Kind::End => seen.has(Kind::Start) && !seen.has(Kind::End),
             Kind::Full => !seen.has(Kind::Full),
         };
@@ -585,6 +591,7 @@ impl QemuReader {
             self.told.push_back(Reason::at(reasons::SECTION_ORDER, head.offset).because(found, Datum::None));
         }
         handler.seen.add(head.kind);
+        self.iterating |= matches!(head.kind, Kind::Part | Kind::End);
         let is_ram = handler.name == b"ram" && head.kind != Kind::Full;
         let is_vfio = handler.device.is_some();
         let size = if head.kind == Kind::Full { self.described_size(head.handler) } else { None };
@@ -731,7 +738,17 @@ impl QemuReader {
             handler.seen.data |= handler.seen.has(Kind::Part) && phase == Phase::Initial;
         }
         let data = bytes.offset();
-        let record = Record { device, tag, section: Some(kind), phase, offset: start, data, length, index: None, is_config: false };
+        let record = Record {
+            device,
+            tag,
+            section: Some(kind),
+            phase,
+            offset: start,
+            data,
+            length,
+            index: None,
+            is_config: false,
+        };
         Ok((used(&bytes, start), Event::Item(Item::Record(record))))
     }
 
@@ -772,6 +789,9 @@ impl QemuReader {
     }
 
     /// Looks for the footer of the section, with something plausible behind it.
+    ///
+    /// A guest that can choose bytes of a device's state could put a footer and a section there. Where that matters, the
+    /// description decides: it is read first, or held against the sections before the walk ends.
     fn search<'a>(&mut self, input: &'a [u8], eof: bool) -> Read<(usize, Event<'a>)> {
         let Some(open) = self.section else { return Err(Stop::Short(1)) };
         let [a, b, c, d] = open.head.id.to_be_bytes();
@@ -833,7 +853,8 @@ impl QemuReader {
                 let name = counted(&mut bytes)?;
                 let instance = be32(&mut bytes)?;
                 // One that is bound to another identity is plausible too: it is wrong, and to be named, not passed over.
-                let again = known(id).is_some_and(|handler| byte == 1 && handler.seen.has(Kind::Start) || handler.seen.has(Kind::Full));
+                let again = known(id)
+                    .is_some_and(|handler| byte == 1 && handler.seen.has(Kind::Start) || handler.seen.has(Kind::Full));
                 Ok(id <= ID_MAX && instance <= ID_MAX && printable(name) && !again)
             }
             2 | 3 => {
@@ -887,7 +908,9 @@ impl QemuReader {
     }
 
     fn sections_end<'a>(&mut self) -> (usize, Event<'a>) {
-        for handler in self.handlers.iter().filter(|handler| handler.seen.has(Kind::Start) && !handler.seen.has(Kind::End)) {
+        for handler in
+            self.handlers.iter().filter(|handler| handler.seen.has(Kind::Start) && !handler.seen.has(Kind::End))
+        {
             let found = Datum::Count(u64::from(handler.id));
             self.told.push_back(Reason::at(reasons::END_OF_FILE, self.offset).because(found, Datum::None));
         }
@@ -988,7 +1011,8 @@ impl QemuReader {
             if self.searched > 0 {
                 let confirmed = self.check.present && !self.check.settled;
                 let word = if confirmed { "confirmed by the description" } else { "not confirmed by a description" };
-                let reason = Reason::at(reasons::SEARCHED, self.searched_first).because(Datum::Count(self.searched), Datum::Word(word));
+                let reason = Reason::at(reasons::SEARCHED, self.searched_first)
+                    .because(Datum::Count(self.searched), Datum::Word(word));
                 self.told.push_back(reason);
             }
             self.state = State::Ended;

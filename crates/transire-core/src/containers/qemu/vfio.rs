@@ -78,12 +78,7 @@ pub(super) fn config(input: &[u8], offset: u64, eof: bool, end: ConfigEnd) -> Re
     }
     let space = bytes.take(CONVENTIONAL_SIZE).map(ConfigSpace)?;
     let vectors = space.msix_vectors().unwrap_or(0);
-    let candidates = [
-        (CONVENTIONAL_SIZE, 0),
-        (CONVENTIONAL_SIZE, vectors),
-        (EXPRESS_SIZE, 0),
-        (EXPRESS_SIZE, vectors),
-    ];
+    let candidates = [(CONVENTIONAL_SIZE, 0), (CONVENTIONAL_SIZE, vectors), (EXPRESS_SIZE, 0), (EXPRESS_SIZE, vectors)];
     let length_of = |(space, vectors): (usize, u16)| {
         let vectors = usize::from(vectors);
         CONFIG_HEAD + space + PINS_LEN + vectors * VECTOR_LEN + vectors.div_ceil(8)
@@ -106,6 +101,10 @@ pub(super) fn config(input: &[u8], offset: u64, eof: bool, end: ConfigEnd) -> Re
     }
     // With a part that is not known here: the end tag is looked for behind the known ones.
     let [shortest, .., longest] = candidates.map(length_of);
+    let window = longest.saturating_add(CONFIG_REST_MAX).saturating_add(MARK_LEN);
+    if input.len() < window && !eof {
+        return Err(Stop::Short(window.saturating_sub(input.len())));
+    }
     for length in shortest..=longest.saturating_add(CONFIG_REST_MAX) {
         if ends_at(input, length, eof, end)? {
             let fits = candidates.into_iter().rev().find(|candidate| length_of(*candidate) <= length);
