@@ -21,6 +21,7 @@
 //! | [`whole`] | the reader of formats whose streams are held whole |
 //! | [`vendors`] | one room a vendor, and the table of them |
 //! | [`sealed`] | our envelope |
+//! | [`containers`] | what virtual machine monitors write: streams of QEMU |
 //! | [`recognise`] | which format is this? |
 //! | [`early`] | the verdict from the first bytes |
 //! | [`gate`] | bytes in, verdict first, payload out |
@@ -36,6 +37,7 @@ extern crate alloc;
 pub mod attribute;
 pub mod bytes;
 pub mod checksum;
+pub mod containers;
 pub mod early;
 pub mod format;
 pub mod gate;
