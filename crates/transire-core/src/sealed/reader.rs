@@ -212,17 +212,19 @@ enum State {
 impl SealedReader {
     /// A reader at the start of a stream. One that describes also emits a record for each structure.
     pub fn new(registry: Registry, describe: bool) -> Self {
-        Self::holding(OwnedHeader::with_capacity(HEADER_USUAL), registry, describe)
+        Self::holding(OwnedHeader::with_capacity(HEADER_USUAL), Running::new(Digest::None), registry, describe)
     }
 
     /// Begins again, with the memory that is there.
     pub fn reset(&mut self) {
         let mut header = core::mem::take(&mut self.header);
         header.clear();
-        *self = Self::holding(header, self.registry, self.describe);
+        let mut running = core::mem::take(&mut self.running);
+        running.begin(Digest::None);
+        *self = Self::holding(header, running, self.registry, self.describe);
     }
 
-    fn holding(header: OwnedHeader, registry: Registry, describe: bool) -> Self {
+    fn holding(header: OwnedHeader, running: Running, registry: Registry, describe: bool) -> Self {
         Self {
             registry,
             describe,
@@ -234,7 +236,7 @@ impl SealedReader {
             content: Content::Sealed,
             prologue_crc: 0,
             digest: Digest::None,
-            running: Running::new(Digest::None),
+            running,
             order: Order::default(),
             count: Count::START,
             notes: Verdict::new(),
@@ -318,7 +320,7 @@ impl SealedReader {
         self.prologue_crc = prologue.crc;
         self.digest = digest_of(&header).unwrap_or_default();
         self.header.hold(&header);
-        self.running = Running::new(self.digest);
+        self.running.begin(self.digest);
         let used = PROLOGUE_LEN + header.bytes().len();
         self.running.update(input.get(..used).unwrap_or(input));
         self.state = State::Notes;
