@@ -6,13 +6,15 @@ use core::fmt;
 
 use crate::attribute::{AttributeId, Attributes, DRIVER_VERSION, OwnedValue, Value, Version};
 use crate::profile::Profile;
-use crate::rule::{Compare, OriginKind, Rule, RuleTable};
+use crate::rule::{Absent, Compare, OriginKind, Rule, RuleTable};
 
 /// The device that a stream is to be loaded into, and the terms on which it is.
 #[derive(Clone, Debug)]
 pub struct Target {
     profile: Profile,
     rules: &'static RuleTable,
+    /// One for each rule, in their order.
+    demands: Vec<Demand>,
     /// Overrides of the vendor's rules, one for an attribute.
     pub accepts: Vec<Accept>,
     /// What can be set on the device before loading.
@@ -177,9 +179,11 @@ impl Target {
         if let Some((first, second)) = (rules.contradiction)(&profile) {
             return Err(TargetError::Contradiction(first, second));
         }
+        let demands = rules.rules.iter().map(|rule| Demand::of(rule, &profile, rules)).collect();
         Ok(Self {
             profile,
             rules,
+            demands,
             accepts: Vec::new(),
             settable: Vec::new(),
             requires: Requires::default(),
@@ -215,6 +219,11 @@ impl Target {
         self.rules
     }
 
+    /// What each of the vendor's rules comes to on this target, in their order.
+    pub(crate) fn demands(&self) -> &[Demand] {
+        &self.demands
+    }
+
     /// The vendor's name.
     pub const fn vendor(&self) -> &'static str {
         self.rules.vendor()
@@ -222,9 +231,52 @@ impl Target {
 }
 
 impl Attributes for Target {
-    /// The attribute as the profile has it, or as it follows from the others.
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
-        let stated = self.profile.value(id);
-        if stated.is_some() { stated } else { (self.rules.derive)(&self.profile, id) }
+        stated_or_derived(&self.profile, self.rules, id)
+    }
+}
+
+/// The attribute as the profile has it, or as it follows from the others.
+fn stated_or_derived<'a>(profile: &'a Profile, rules: &RuleTable, id: AttributeId) -> Option<Value<'a>> {
+    let stated = profile.value(id);
+    if stated.is_some() { stated } else { (rules.derive)(profile, id) }
+}
+
+/// What a source must have for one rule to hold on one target: found out once, so that the target's side need not be
+/// looked at again for every stream. Only for rules that ask for one value and hold with no other; it never says that a
+/// rule fails.
+#[derive(Clone, Debug)]
+pub(crate) struct Demand {
+    attribute: AttributeId,
+    /// The value that meets it.
+    value: Option<OwnedValue>,
+    /// Whether a source without the attribute meets it.
+    absent: bool,
+}
+
+impl Demand {
+    fn of(rule: &'static Rule, profile: &Profile, rules: &RuleTable) -> Self {
+        let plain = rule.when.is_none() && matches!(rule.compare, Compare::Equal | Compare::Is(_));
+        let default = |absent| if let Absent::Default(value) = absent { Some(value) } else { None };
+        let value = stated_or_derived(profile, rules, rule.target)
+            .or(default(rule.target_absent))
+            .filter(|value| plain && *value != Value::Unknown)
+            .filter(|value| if let Compare::Is(only) = rule.compare { *value == only } else { true });
+        let absent = plain
+            && match rule.source_absent {
+                Absent::Ignore => true,
+                // It is taken in the place of the source's value.
+                Absent::Default(taken) => value == Some(taken),
+                _ => false,
+            };
+        Self { attribute: rule.source, value: value.map(Value::to_owned), absent }
+    }
+
+    /// Whether the source meets it, and so the rule holds.
+    pub(crate) fn is_met(&self, source: &impl Attributes) -> bool {
+        match source.value(self.attribute) {
+            Some(value) => self.value.as_ref().is_some_and(|demanded| *demanded == value),
+            None => self.absent,
+        }
     }
 }
