@@ -179,16 +179,17 @@ impl Target {
         if let Some((first, second)) = (rules.contradiction)(&profile) {
             return Err(TargetError::Contradiction(first, second));
         }
-        let demands = rules.rules.iter().map(|rule| Demand::of(rule, &profile, rules)).collect();
-        Ok(Self {
+        let mut target = Self {
             profile,
             rules,
-            demands,
+            demands: Vec::new(),
             accepts: Vec::new(),
             settable: Vec::new(),
             requires: Requires::default(),
             assertions: Vec::new(),
-        })
+        };
+        target.demands = rules.rules.iter().map(|rule| Demand::of(rule, &target)).collect();
+        Ok(target)
     }
 
     /// The override of this rule, or, without one, of this attribute. Of two for the two attributes of one rule the one
@@ -231,52 +232,49 @@ impl Target {
 }
 
 impl Attributes for Target {
+    /// The attribute as the profile has it, or as it follows from the others.
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
-        stated_or_derived(&self.profile, self.rules, id)
+        let stated = self.profile.value(id);
+        if stated.is_some() { stated } else { (self.rules.derive)(&self.profile, id) }
     }
 }
 
-/// The attribute as the profile has it, or as it follows from the others.
-fn stated_or_derived<'a>(profile: &'a Profile, rules: &RuleTable, id: AttributeId) -> Option<Value<'a>> {
-    let stated = profile.value(id);
-    if stated.is_some() { stated } else { (rules.derive)(profile, id) }
-}
-
-/// What a source must have for one rule to hold on one target: found out once, so that the target's side need not be
-/// looked at again for every stream. Only for rules that ask for one value and hold with no other; it never says that a
-/// rule fails.
+/// What a source may have for one rule to hold on one target without being asked: found out once, so that most of the
+/// target's side need not be looked at again for every stream. It never says that a rule fails.
 #[derive(Clone, Debug)]
 pub(crate) struct Demand {
     attribute: AttributeId,
-    /// The value that meets it.
+    /// A value with which the rule holds.
     value: Option<OwnedValue>,
-    /// Whether a source without the attribute meets it.
+    /// Whether it holds without the attribute.
     absent: bool,
 }
 
 impl Demand {
-    fn of(rule: &'static Rule, profile: &Profile, rules: &RuleTable) -> Self {
-        let plain = rule.when.is_none() && matches!(rule.compare, Compare::Equal | Compare::Is(_));
-        let default = |absent| if let Absent::Default(value) = absent { Some(value) } else { None };
-        let value = stated_or_derived(profile, rules, rule.target)
-            .or(default(rule.target_absent))
-            .filter(|value| plain && *value != Value::Unknown)
-            .filter(|value| if let Compare::Is(only) = rule.compare { *value == only } else { true });
-        let absent = plain
-            && match rule.source_absent {
-                Absent::Ignore => true,
-                // It is taken in the place of the source's value.
-                Absent::Default(taken) => value == Some(taken),
-                _ => false,
-            };
+    fn of(rule: &'static Rule, target: &Target) -> Self {
+        // Where it is not open whether the rule is asked, it does not matter either for one that would hold.
+        if rule.when.is_some_and(|when| when.may_be_open(target)) {
+            return Self { attribute: rule.source, value: None, absent: false };
+        }
+        let default = if let Absent::Default(value) = rule.target_absent { Some(value) } else { None };
+        let value = target.value(rule.target).or(default).filter(|value| rule.compare.takes_its_like(*value));
+        let absent = match rule.source_absent {
+            Absent::Ignore => true,
+            // It is taken in the place of the source's value.
+            Absent::Default(taken) => value == Some(taken),
+            _ => false,
+        };
         Self { attribute: rule.source, value: value.map(Value::to_owned), absent }
     }
 
-    /// Whether the source meets it, and so the rule holds.
+    /// Whether the source meets it, and there is nothing to say of the rule.
     pub(crate) fn is_met(&self, source: &impl Attributes) -> bool {
-        match source.value(self.attribute) {
-            Some(value) => self.value.as_ref().is_some_and(|demanded| *demanded == value),
-            None => self.absent,
+        match (&self.value, self.absent) {
+            (None, false) => false,
+            (demanded, absent) => match source.value(self.attribute) {
+                Some(value) => demanded.as_ref().is_some_and(|demanded| *demanded == value),
+                None => absent,
+            },
         }
     }
 }
