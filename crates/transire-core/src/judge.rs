@@ -26,8 +26,13 @@ pub fn judge(source: &dyn Attributes, target: &Target, now: Option<u64>, verdict
     for accept in &target.accepts {
         case.list(accept, verdict);
     }
-    for rule in rules.rules {
-        case.ask(rule, verdict);
+    // What most rules come to for most streams is told by one look at the source. A rule that has been replaced is
+    // asked in full: what was found out beforehand was by the vendor's own.
+    let plain = target.accepts.is_empty();
+    for (rule, demand) in rules.rules.iter().zip(target.demands()) {
+        if !(plain && demand.is_met(source)) {
+            case.ask(rule, verdict);
+        }
     }
     for accept in &target.accepts {
         let has_rule = rules.rules.iter().any(|rule| accept.is_of(rule));
@@ -181,9 +186,6 @@ impl Case<'_> {
     }
 
     fn ask(&self, rule: &'static Rule, verdict: &mut Verdict) {
-        if self.plainly_holds(rule) {
-            return;
-        }
         let accept =
             self.target.accept_of(Some(rule), rule.target).filter(|accept| accept.replaces(Some(rule), self.target));
         let terms = Terms::of_vendor(rule, accept);
@@ -207,30 +209,6 @@ impl Case<'_> {
                 && row.when.is_none_or(|when| when.holds(self.source, self.target) == Ok(true))
         };
         rules.iter().take_while(|row| *row != rule).any(asked)
-    }
-
-    /// Whether the rule asks for the same value on both sides and there is one: what most rules come to for most
-    /// streams, told before anything is put together for the rest.
-    fn plainly_holds(&self, rule: &'static Rule) -> bool {
-        let equal = matches!(rule.compare, Compare::Equal | Compare::Is(_));
-        if !equal || rule.when.is_some() || !self.target.accepts.is_empty() {
-            return false;
-        }
-        // Values are looked at where they are: moving them costs more than comparing them.
-        let stated = self.source.value(rule.source);
-        let source = match (&stated, &rule.source_absent) {
-            (Some(value), _) | (None, Absent::Default(value)) => value,
-            (None, absent) => return *absent == Absent::Ignore,
-        };
-        let theirs = self.target.value(rule.target);
-        let ((Some(target), _) | (None, Absent::Default(target))) = (&theirs, &rule.target_absent) else {
-            return false;
-        };
-        let demanded = match &rule.compare {
-            Compare::Is(value) => value,
-            _ => source,
-        };
-        !matches!(source, Value::Unknown) && source == target && source == demanded
     }
 
     fn compare(&self, terms: &Terms<'_>, verdict: &mut Verdict) {

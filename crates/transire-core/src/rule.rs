@@ -113,6 +113,20 @@ impl Compare {
         }
     }
 
+    /// Whether it holds where this is the value of both sides, whatever else is known of them.
+    pub(crate) fn takes_its_like(&self, value: Value<'_>) -> bool {
+        use Value::{Map, Mask, Range, Ratio, Set, Uint, Unknown, Version};
+        match self {
+            Self::Equal | Self::OneOf => value != Unknown,
+            Self::Is(only) => value != Unknown && value == *only,
+            Self::InRange => matches!(value, Uint(_) | Range(..)),
+            Self::Subset => matches!(value, Mask(_) | Set(_) | Map(_)),
+            Self::AtLeast => matches!(value, Uint(_) | Ratio(_) | Version(_)),
+            Self::Version | Self::Branch { .. } => matches!(value, Version(_)),
+            Self::NotPair(_) | Self::SameCapacity(_) | Self::Own(_) | Self::Ignore => false,
+        }
+    }
+
     /// The comparison in words, for people.
     pub fn words(&self) -> String {
         match self {
@@ -199,6 +213,17 @@ pub enum When {
 }
 
 impl When {
+    /// Whether there are sources for which it is open, before this target, whether the condition holds.
+    pub(crate) fn may_be_open(&self, target: &dyn Attributes) -> bool {
+        match self {
+            Self::SourceIs(_, value) => *value != Value::Unknown,
+            Self::TargetIs(id, value) => *value != Value::Unknown && target.value(*id) == Some(Value::Unknown),
+            Self::BothHave(_) => false,
+            Self::All(conditions) | Self::Any(conditions) => conditions.iter().any(|when| when.may_be_open(target)),
+            Self::Not(when) => when.may_be_open(target),
+        }
+    }
+
     /// Whether the condition holds for this source and target. `Err` names the attribute whose value has not been
     /// reported where the answer hangs on it: a rule that may apply is not passed over in silence.
     pub fn holds(&self, source: &dyn Attributes, target: &dyn Attributes) -> Result<bool, AttributeId> {

@@ -124,6 +124,15 @@ fn judged(source: &Facts, target: &Target, now: Option<u64>) -> Verdict {
     assert_eq!(verdict, again, "judged twice");
     let worst = verdict.reasons().iter().map(|reason| reason.id.outcome()).max().unwrap_or_default();
     assert_eq!(verdict.outcome(), worst, "the outcome is the worst of the reasons'");
+    let source = &Complete { stated: source, derive: target.rules().derive };
+    // An override would be asked in a rule's place; see `judge`.
+    let mut target = target.clone();
+    target.accepts.clear();
+    for (rule, _) in target.rules().rules.iter().zip(target.demands()).filter(|(_, demand)| demand.is_met(source)) {
+        let mut asked = Verdict::new();
+        Case { source, target: &target, now }.ask(rule, &mut asked);
+        assert_eq!(asked, Verdict::new(), "a rule whose demand is met has nothing to say: {rule:?}");
+    }
     verdict
 }
 
@@ -212,6 +221,48 @@ fn refuse_odd(pair: &Pair<'_>) -> Comparison {
         (Value::Uint(number), _) if number % 2 == 1 => Comparison::Mismatch(reasons::REFUSED),
         (_, Some(_)) => Comparison::MatchWithNote(reasons::MORE_CAPACITY),
         _ => Comparison::Match,
+    }
+}
+
+#[test]
+fn a_demand_is_told_from_pairs_that_hold() {
+    use Compare::{AtLeast, Branch, Equal, Ignore, InRange, Is, NotPair, OneOf, Own, SameCapacity, Subset, Version};
+    let mut told = 0;
+    for compare in [
+        Equal,
+        OneOf,
+        InRange,
+        Subset,
+        AtLeast,
+        Version,
+        Branch { newer: 1 },
+        Is(uint(1)),
+        NotPair(ONE_TWO),
+        SameCapacity(&[]),
+        Own(refuse_odd),
+        Ignore,
+    ] {
+        for value in one_of_each().into_iter().filter(|value| compare.takes_its_like(*value)) {
+            assert_eq!(compared(&compare, value, value), Comparison::Match, "{compare:?} {value}");
+            told += 1;
+        }
+    }
+    assert_eq!(told, 11 + 11 + 2 + 3 + 3 + 1 + 1 + 1);
+    let target = toy(vec![of(COUNT, Equal)], &[(COUNT, UNKNOWN)]);
+    let both_have = When::BothHave(NAME);
+    let cases: &[(When, bool)] = &[
+        (both_have, false),
+        (When::SourceIs(NAME, text("a")), true),
+        (When::SourceIs(NAME, UNKNOWN), false),
+        (When::TargetIs(NAME, text("a")), false),
+        (When::TargetIs(COUNT, uint(1)), true),
+        (When::TargetIs(COUNT, UNKNOWN), false),
+        (When::All(&[When::BothHave(NAME), When::SourceIs(NAME, UNKNOWN)]), false),
+        (When::Any(&[When::BothHave(NAME), When::TargetIs(COUNT, Value::Uint(1))]), true),
+        (When::Not(&When::TargetIs(COUNT, Value::Uint(1))), true),
+    ];
+    for (when, open) in cases {
+        assert_eq!(when.may_be_open(&target), *open, "{when:?}");
     }
 }
 
@@ -1583,7 +1634,7 @@ proptest! {
             source: from,
             target: if same { from } else { to },
             compare,
-            when: ask.then_some(NOT_LIVE),
+            when: ask.then_some(if driver { NOT_LIVE } else { When::BothHave(to) }),
             mismatch: if ask { Mismatch::Administrator } else { Mismatch::Refuse },
             source_absent,
             target_absent,
