@@ -119,10 +119,6 @@ def _both_have_a_type(both: Both) -> bool:
     return "mdev_type" in both.source and "mdev_type" in both.device
 
 
-def _replaced(both: Both) -> bool:
-    return "mdev_type" in both.target.accepts
-
-
 def _settable(both: Both) -> Value | None:
     """The aggregation that the target can be set to so that the two go together."""
     instances, settable = _mending(both), both.target.settable.get("aggregation")
@@ -152,7 +148,7 @@ def _not_of_the_type(at: int) -> Callable[[Both], bool]:
     def when(both: Both) -> bool:
         instances = _mending(both)
         lacking = None in (_memory(both.source)[at], _memory(both.device)[at])
-        return _replaced(both) or lacking or instances is None or instances == _instances(both.device)
+        return "mdev_type" in both.replaced or lacking or instances is None or instances == _instances(both.device)
 
     return when
 
