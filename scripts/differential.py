@@ -753,6 +753,7 @@ ODD: dict[str, tuple[Any, ...]] = {
     "state_layout": ("nvme", "NVME-2.1"),
     "vendor_formats": ({"1": "0B6FF1D2-6F0C-4F0E-8D39-5C4F6C7F4F11"}, {"1": "none"}, {"256": "x"}),
     "resolution": ("big",),
+    "aggregation": (2**34, 2**34 - 4, "0xffffffffffffffff"),
     "mdev_type": ("other",),
 }
 """What nobody should write."""

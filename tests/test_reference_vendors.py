@@ -151,6 +151,13 @@ def test_nothing_that_has_another_type_is_set() -> None:
     assert "state_version.not-one-of" in agreed("nvme", {"state_version": 0}, target)
 
 
+@pytest.mark.parametrize(("aggregation", "finding"), [(2**34, "not-in-profile"), (2**34 - 4, "not-equal")])
+def test_a_share_that_no_ratio_holds_does_not_follow(aggregation: int, finding: str) -> None:
+    """Of seed 78, input 97243: the reference compared it."""
+    source = {"mdev_type": "i915-GVTg_V5_4", "aggregation": aggregation}
+    assert f"capacity.{finding}" in agreed("gvt-g", source, {"attributes": {"capacity": "1/4"}})
+
+
 OWN = {"source": "site rule"}
 
 
