@@ -3334,9 +3334,31 @@ def add_vendors(all_: Vectors) -> None:
         settable={"rate_limits": {"any": True, "path": "qat_rl"}},
     )
 
+    pair(
+        "type-ignored",
+        "a target that ignores the type's name refuses the memory that follows from it",
+        GVT.but(aggregation=2),
+        GVT,
+        "mdev_type.accepted-by-target",
+        "low_gm_mb.not-equal",
+        "high_gm_mb.not-equal",
+        nowhere="mdev_type.accepted-by-target low_gm_mb.not-equal high_gm_mb.not-equal",
+        accepts={"mdev_type": {"rule": "ignore", "source": "site rule"}},
+    )
+
     # nvme
     url = "nvme+tcp://stor1/nqn.2014-08.org.example:vol7"
     pair("same", "the same controller", NVME, NVME, sealed=True)
+    pair(
+        "queues-own-rule",
+        "the target's own rule stands for both rows: nothing is noted, nothing left to an administrator",
+        NVME,
+        NVME.but(max_io_queues=32, io_queues=None),
+        "max_io_queues.accepted-by-target",
+        "max_io_queues.not-equal",
+        nowhere="max_io_queues.accepted-by-target",
+        accepts={"max_io_queues": {"rule": "equal", "source": "site rule"}},
+    )
     pair("other-url", "another store", NVME, NVME.but(remote_url=url.replace("vol7", "vol8")), "remote_url.not-equal")
     pair(
         "settable-url",
@@ -3682,6 +3704,34 @@ def add_vendors(all_: Vectors) -> None:
             VGPU.but(driver_version=newer),
             *found,
         )
+    pair(
+        "guest-418-manager-595",
+        "a guest of R418 stays on its branch, also before a manager of a branch that is not known",
+        VGPU.but(guest_driver="418.66.0"),
+        VGPU.but(driver_version="595.0.0"),
+        "driver_version.sources-disagree",
+        "guest_driver.branch",
+    )
+    pair(
+        "hypervisor-not-reported",
+        "said once, and what is found of the managers is said, too",
+        VGPU.but(hypervisor=NOT_REPORTED),
+        VGPU.but(**manager),
+        "hypervisor.not-reported-yet",
+        "driver_version.needs-assertion",
+        nowhere="hypervisor.not-reported-yet",
+        flags="NotReported",
+    )
+    pair(
+        "managers-own-rule",
+        "the target's own rule is asked whatever the hypervisor, and nobody is asked instead",
+        VGPU.but(hypervisor="Ubuntu 24.04"),
+        VGPU.but(hypervisor="Ubuntu 24.04", **manager),
+        "driver_version.accepted-by-target",
+        "driver_version.not-equal",
+        nowhere="driver_version.accepted-by-target",
+        accepts={"driver_version": {"rule": "equal", "source": "site rule"}},
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------

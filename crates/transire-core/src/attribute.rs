@@ -461,6 +461,20 @@ impl<'a> Map<'a> {
         core::iter::from_fn(move || Some((Text::read(items.next()?)?, Text::read(items.next()?)?)))
     }
 
+    /// The map of one short pair of ASCII texts that a table of this crate names, from its bytes as they are on the wire.
+    ///
+    /// # Panics
+    ///
+    /// While the crate is built, if the two lengths do not fill the bytes.
+    pub(crate) const fn constant(pair: &'static [u8]) -> Map<'static> {
+        let key = pair[0] as usize;
+        assert!(key > 0 && pair[1] == 0, "the length of the key");
+        let value = pair[2 + key] as usize;
+        assert!(value > 0 && pair[3 + key] == 0 && pair.len() == 4 + key + value, "the length of the value");
+        assert!(pair.is_ascii(), "texts");
+        Map(pair)
+    }
+
     /// Whether every pair of this map is in the other too.
     pub fn is_subset(self, other: Map<'_>) -> bool {
         self.pairs().all(|pair| other.pairs().any(|theirs| theirs == pair))

@@ -160,6 +160,9 @@ pub struct Pair<'a> {
     pub of_source: &'a dyn Attributes,
     /// Everything that is known of the target.
     pub of_target: &'a dyn Attributes,
+    /// Whether a rule of the target's own is in force in place of the vendor's about this attribute of the source: a
+    /// comparison that leaves something to that one cannot, then.
+    pub replaced: &'a dyn Fn(AttributeId) -> bool,
 }
 
 /// What a comparison found.
@@ -195,15 +198,18 @@ pub struct Resource {
     pub essential: bool,
 }
 
-/// When a rule is asked.
+/// When a rule is asked. A value that has not been reported is none of those that a condition names: the rows of its own
+/// attribute say that it is lacking.
 #[derive(Clone, Copy, Debug)]
 pub enum When {
-    /// The source has this value; one that has not been reported leaves it open.
+    /// The source has this value.
     SourceIs(AttributeId, Value<'static>),
-    /// The target has this value; one that has not been reported leaves it open.
+    /// The target has this value.
     TargetIs(AttributeId, Value<'static>),
     /// Both sides have the attribute, be its value reported or not.
     BothHave(AttributeId),
+    /// At least one side has the attribute, be its value reported or not.
+    EitherHas(AttributeId),
     /// All of these hold.
     All(&'static [When]),
     /// Any of these holds.
@@ -213,51 +219,18 @@ pub enum When {
 }
 
 impl When {
-    /// Whether there are sources for which it is open, before this target, whether the condition holds.
-    pub(crate) fn may_be_open(&self, target: &dyn Attributes) -> bool {
+    /// Whether the condition holds for this source and target.
+    pub fn holds(&self, source: &dyn Attributes, target: &dyn Attributes) -> bool {
         match self {
-            Self::SourceIs(_, value) => *value != Value::Unknown,
-            Self::TargetIs(id, value) => *value != Value::Unknown && target.value(*id) == Some(Value::Unknown),
-            Self::BothHave(_) => false,
-            Self::All(conditions) | Self::Any(conditions) => conditions.iter().any(|when| when.may_be_open(target)),
-            Self::Not(when) => when.may_be_open(target),
+            Self::SourceIs(id, value) => source.value(*id) == Some(*value),
+            Self::TargetIs(id, value) => target.value(*id) == Some(*value),
+            Self::BothHave(id) => source.value(*id).is_some() && target.value(*id).is_some(),
+            Self::EitherHas(id) => source.value(*id).is_some() || target.value(*id).is_some(),
+            Self::All(all) => all.iter().all(|when| when.holds(source, target)),
+            Self::Any(any) => any.iter().any(|when| when.holds(source, target)),
+            Self::Not(when) => !when.holds(source, target),
         }
     }
-
-    /// Whether the condition holds for this source and target. `Err` names the attribute whose value has not been
-    /// reported where the answer hangs on it: a rule that may apply is not passed over in silence.
-    pub fn holds(&self, source: &dyn Attributes, target: &dyn Attributes) -> Result<bool, AttributeId> {
-        let is = |stated: Option<Value<'_>>, id: AttributeId, value: Value<'static>| match stated {
-            Some(Value::Unknown) if value != Value::Unknown => Err(id),
-            stated => Ok(stated == Some(value)),
-        };
-        match self {
-            Self::SourceIs(id, value) => is(source.value(*id), *id, *value),
-            Self::TargetIs(id, value) => is(target.value(*id), *id, *value),
-            Self::BothHave(id) => Ok(source.value(*id).is_some() && target.value(*id).is_some()),
-            Self::All(all) => settled(all, false, source, target),
-            Self::Any(any) => settled(any, true, source, target),
-            Self::Not(when) => when.holds(source, target).map(|holds| !holds),
-        }
-    }
-}
-
-/// `by` where one of the conditions comes to it; else the first attribute that is not reported; else the opposite.
-fn settled(
-    conditions: &[When],
-    by: bool,
-    source: &dyn Attributes,
-    target: &dyn Attributes,
-) -> Result<bool, AttributeId> {
-    let mut open = Ok(!by);
-    for when in conditions {
-        match when.holds(source, target) {
-            Ok(holds) if holds == by => return Ok(by),
-            Ok(_) => {}
-            Err(id) => open = open.and(Err(id)),
-        }
-    }
-    open
 }
 
 /// What it means that a comparison fails, where the target cannot be set to the source's value.

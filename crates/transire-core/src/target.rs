@@ -252,10 +252,7 @@ pub(crate) struct Demand {
 
 impl Demand {
     fn of(rule: &'static Rule, target: &Target) -> Self {
-        // Where it is not open whether the rule is asked, it does not matter either for one that would hold.
-        if rule.when.is_some_and(|when| when.may_be_open(target)) {
-            return Self { attribute: rule.source, value: None, absent: false };
-        }
+        // Whether the rule is asked at all does not matter for one that would hold.
         let default = if let Absent::Default(value) = rule.target_absent { Some(value) } else { None };
         let value = target.value(rule.target).or(default).filter(|value| rule.compare.takes_its_like(*value));
         let absent = match rule.source_absent {

@@ -17,7 +17,7 @@ use super::reasons;
 use super::stream::QemuReader;
 use super::vfio;
 use crate::bytes::{index, widen};
-use crate::format::{DeviceKey, Driver, Errno};
+use crate::format::{Break, DeviceKey, Driver, Errno, Failure as Answer};
 use crate::verdict::reasons as shared;
 use crate::verdict::{Datum, Reason, ReasonId};
 
@@ -147,6 +147,13 @@ pub enum Cause {
         /// With which error.
         errno: Errno,
     },
+    /// A device's driver does not come back from a write.
+    Breaks {
+        /// The device: an index into [`Machine::devices`].
+        device: usize,
+        /// How.
+        how: Break,
+    },
 }
 
 impl Cause {
@@ -191,6 +198,7 @@ impl fmt::Display for Cause {
             }
             Self::ConfigRecord => f.write_str("a malformed configuration record"),
             Self::Driver { errno, .. } => write!(f, "the driver refuses with {}", errno.name()),
+            Self::Breaks { how, .. } => write!(f, "the driver {} in a write", how.name()),
         }
     }
 }
@@ -373,8 +381,10 @@ impl Destination {
 
     fn make(&mut self, slot: usize, offset: Option<u64>, write: &[u8]) {
         let refused = self.machine.devices.get_mut(slot).and_then(|device| device.driver.write(write).err());
-        if let Some(errno) = refused {
-            self.fail(offset, Cause::Driver { device: slot, errno });
+        match refused {
+            Some(Answer::Refused(errno)) => self.fail(offset, Cause::Driver { device: slot, errno }),
+            Some(Answer::Breaks(how)) => self.fail(offset, Cause::Breaks { device: slot, how }),
+            None => {}
         }
     }
 
