@@ -621,7 +621,7 @@ impl Record {
 /// A model of a kernel driver, opened on a device in the state RESUMING: what the driver does, gaps included.
 ///
 /// A model begins with a device that was just opened, and whose hardware, firmware and memory do what is asked of them.
-pub trait Driver {
+pub trait Driver: Send {
     /// One `write()` to the migration descriptor. After a refusal the model goes on as the driver does; after
     /// [`Failure::Breaks`] nothing more is asked of it.
     ///

@@ -90,7 +90,7 @@ impl Seen {
 }
 
 fn tell(data: &mut Vec<Vec<u8>>, event: &Event<'_>) {
-    if let Event::Data { device, bytes } = event {
+    if let Event::Data { device, bytes, .. } = event {
         data.resize(data.len().max(device + 1), Vec::new());
         data[*device].extend_from_slice(bytes);
     }
@@ -162,6 +162,8 @@ fn strict_finds_what_walk_assembly_and_vendor_find_by_themselves() {
         let expected: BTreeSet<String> = kept["reasons"]
             .split(' ')
             .filter(|reason| !reason.starts_with("format.not-of-target@") && *reason != "magic.truncated@0")
+            // What a walk that failed did not come to is not missed.
+            .filter(|reason| *reason != "qemu.device-missing@-" || !row["file"].contains("setup-removed"))
             .map(str::to_owned)
             .collect();
         let found = seen.reasons();

@@ -98,6 +98,8 @@ pub enum Event<'a> {
     Data {
         /// Which device: see [`Migration::device`].
         device: usize,
+        /// What the stream has of it so far.
+        known: &'a Device,
         /// The bytes.
         bytes: &'a [u8],
     },
@@ -139,6 +141,11 @@ pub struct Judged<'a> {
 }
 
 impl Judged<'_> {
+    /// The device's place, such as `0000:00:04.0`: its identity string without what stands behind it.
+    pub fn place(&self) -> &[u8] {
+        place_of(self.name)
+    }
+
     /// Everything that was found of the device, each with the channel and the offset in it.
     pub fn verdict(&self) -> Verdict {
         let mut verdict = self.own.clone();
@@ -147,7 +154,7 @@ impl Judged<'_> {
         }
         if let Some(gate) = self.gate {
             for reason in gate.verdict().reasons() {
-                verdict.push(self.place(*reason));
+                verdict.push(self.located(*reason));
             }
             verdict.count_dropped(gate.verdict().dropped());
         }
@@ -155,7 +162,7 @@ impl Judged<'_> {
     }
 
     /// A reason about the device's stream, at its place in the container.
-    fn place(&self, mut reason: Reason) -> Reason {
+    fn located(&self, mut reason: Reason) -> Reason {
         if let Some(span) = &mut reason.span
             && let Some(device) = self.device
         {
@@ -270,11 +277,9 @@ impl Migration {
         })
     }
 
-    /// The same migration, its main channel sized by its own description, which a caller that can seek reads first.
-    #[must_use]
-    pub fn described_by(mut self, description: Description) -> Self {
+    /// Gives the main channel's own description, which a caller that can seek reads first: it says how long sections are.
+    pub fn describe_by(&mut self, description: Description) {
         self.description = Some(description);
-        self
     }
 
     /// Looks at the input, which begins where the bytes used so far end; `eof` when nothing follows it. The caller passes
@@ -559,7 +564,9 @@ impl Migration {
                     && index.is_none()
                 {
                     self.feed(device, bytes, tell);
-                    tell(Event::Data { device, bytes });
+                    if let Some(known) = self.assembly.devices().get(device) {
+                        tell(Event::Data { device, known, bytes });
+                    }
                 }
             }
             Walked::Config { device, layout, .. } => {
