@@ -114,10 +114,12 @@ def _show_device(screen: Screen, device: Device, *, dump: bool) -> None:
     if config is None:
         screen.line("  no PCI configuration")
     else:
+        of_channel = f" of channel {config['channel']}" if config["channel"] else ""
         names = ", ".join(f"{each['name']} at {each['offset']:#04x}" for each in config["capabilities"])
         screen.line(
             f"  PCI configuration {config['pci_id']}, subsystem {config['subsystem_id']}, class {config['class']}, "
-            f"{config['length']} bytes at offset {config['offset']}; capabilities: {names or 'none'}"
+            f"{config['length']} bytes at offset {config['offset']}{of_channel}; "
+            f"capabilities: {names or 'none'}"
         )
     if device.path is not None:
         screen.line("  written to ", (printable(device.path), "bold"))
