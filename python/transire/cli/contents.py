@@ -25,9 +25,10 @@ def show_contents(screen: Screen, names: Sequence[str], inspection: Inspection, 
     screen.line(f"{printable(subject)}: ", (inspection.format or "no known container", "bold"), _machine(contents))
     if contents.image is not None:
         image = contents.image
+        finished = "finished" if image["finished"] else "not finished"
         screen.line(
-            f"saved by libvirt: version {image['version']}, {image['format']}, "
-            f"{'finished' if image['finished'] else 'not finished'}, the stream begins at offset {image['stream_offset']}"
+            f"saved by libvirt: version {image['version']}, {image['format']}, {finished}, "
+            f"the stream begins at offset {image['stream_offset']}"
         )
     _show_parts(screen, names, contents)
     screen.line()
