@@ -168,7 +168,7 @@ pub(super) fn destination(
         }
     }
     let (handlers, blocks) = (machine.handlers.clone(), machine.blocks.clone());
-    Ok(Destination::new(Modelled { devices, handlers, blocks, skip_vendor_specific: true }))
+    Ok(Destination::new(Modelled { devices, handlers, blocks, ..Modelled::default() }))
 }
 
 /// The model of the driver that loads a target, opened.
