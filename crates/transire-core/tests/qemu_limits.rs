@@ -243,7 +243,7 @@ fn a_destination_holds_one_write() {
     let mut destination = Destination::new(Machine { devices: vec![slot], ..Machine::default() });
     let input = Made::new(&[]).ram(1).vfio(1, &setup()).vfio(2, &data(&vec![1; 1 << 20])).0;
     let mut reader = QemuReader::main();
-    let (_, peak, _) = measure(|| {
+    let ((), peak, _) = measure(|| {
         let mut start = 0;
         loop {
             let end = (start + 5000).min(input.len());

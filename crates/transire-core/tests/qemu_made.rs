@@ -118,7 +118,7 @@ fn huge_pages_and_addresses_of_blocks_are_told_by_rule() {
                 let made = if is_huge { made.u64(huge) } else { made };
                 address.map_or(made.clone(), |address| made.u64(address))
             };
-            let made = Made::new(&parts).command(3, &advise).head(1, 1, "ram", 4).u64(2 * huge | 4);
+            let made = Made::new(&parts).command(3, &advise).head(1, 1, "ram", 4).u64((2 * huge) | 4);
             let made = block(block(made, "one", huge_first), "two", !huge_first);
             let input = made.u64(0x10).footer(1).ram_end().end();
             let mut reader = QemuReader::main();
@@ -366,7 +366,7 @@ fn configuration_records_of_all_sizes_are_found() {
     let bad = |record: Vec<u8>| {
         let input = Made::new(&[]).ram(4).vfio(1, &setup()).ram_end().vfio(3, &data(&[1; 60]));
         let at = input.0.len() as u64 + 31;
-        let all = said(&input.vfio(4, &record).end().bytes(&[0; 50_000]).0);
+        let all = said(&input.vfio(4, &record).end().bytes(&vec![0; 50_000]).0);
         (all[0].0, all[0].1 - at)
     };
     let mut version = config(256, 0);
@@ -375,7 +375,7 @@ fn configuration_records_of_all_sizes_are_found() {
     let mut pin = config(256, 0);
     pin[12 + 256 + 4] = 1;
     assert_eq!(bad(pin), ("qemu.vfio-config", 272));
-    assert_eq!(bad(Made::default().u64(CONFIG).u32(2).bytes(&[0; 9000]).0), ("qemu.vfio-config", 0));
+    assert_eq!(bad(Made::default().u64(CONFIG).u32(2).bytes(&vec![0; 9000]).0), ("qemu.vfio-config", 0));
 }
 
 #[test]
