@@ -27,7 +27,7 @@
 //! | [`gate`] | bytes in, verdict first, payload out |
 //! | [`seal`] | native bytes in, a sealed stream out |
 //!
-//! Arrows go down only: gate → (sealed | vendors) → format → judge → target → (profile | rule | verdict) → attribute →
+//! Arrows go down only: gate → (sealed | containers | vendors) → format → judge → target → (profile | rule | verdict) → attribute →
 //! bytes. The crate does no I/O, has no global state and forbids unsafe code; `std` adds run-time detection of SIMD.
 #![no_std]
 #![forbid(unsafe_code)]
