@@ -11,7 +11,7 @@ use made::{Made, VFIO, data, setup};
 use transire_core::containers::qemu::assembly::{Assembly, DEVICES_MAX, EXTENTS_MAX};
 use transire_core::containers::qemu::outlook::{Destination, Machine, Slot, WRITE_MAX};
 use transire_core::containers::qemu::{BLOCKS_MAX, Event, HANDLERS_MAX, QemuReader, SECTIONS_MAX, reasons};
-use transire_core::format::{Driver, Errno};
+use transire_core::format::{Between, Driver, Failure, Holds};
 use transire_core::verdict::Reason;
 
 struct Counting;
@@ -225,14 +225,20 @@ fn pieces_of_devices_are_bounded() {
 struct Sink(std::rc::Rc<Cell<usize>>);
 
 impl Driver for Sink {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.0.set(self.0.get().max(bytes.len()));
         Ok(())
     }
 
-    fn resume(&mut self) -> Result<(), Errno> {
+    fn resume(&mut self) -> Result<(), Failure> {
         Ok(())
     }
+
+    fn holds(&self) -> Holds {
+        Holds::Input
+    }
+
+    fn again(&mut self, _: Between) {}
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use transire_core::containers::qemu::assembly::{Assembly, Extent, Finding};
 use transire_core::containers::qemu::outlook::{Destination, Machine, Outlook, Slot};
 use transire_core::containers::qemu::{Description, Event, Item, QemuReader};
-use transire_core::format::{Driver, Errno};
+use transire_core::format::{Between, Driver, Errno, Failure, Holds};
 use transire_core::verdict::Reason;
 
 /// Everything that was told of a channel, apart from where it was cut.
@@ -25,14 +25,20 @@ struct Told {
 struct Limited(usize);
 
 impl Driver for Limited {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.0 = self.0.checked_sub(bytes.len()).ok_or(Errno::Enomem)?;
         Ok(())
     }
 
-    fn resume(&mut self) -> Result<(), Errno> {
-        if self.0 > 0 { Err(Errno::Einval) } else { Ok(()) }
+    fn resume(&mut self) -> Result<(), Failure> {
+        if self.0 > 0 { Err(Errno::Einval.into()) } else { Ok(()) }
     }
+
+    fn holds(&self) -> Holds {
+        if self.0 > 0 { Holds::Previous } else { Holds::Input }
+    }
+
+    fn again(&mut self, _: Between) {}
 }
 
 /// Reads from a buffer that grows by `grow` bytes.
