@@ -7,6 +7,7 @@ pub mod hisi_acc;
 pub mod mtty;
 pub mod nvidia;
 pub mod nvme;
+pub mod pds;
 pub mod qat;
 
 #[cfg(test)]
@@ -24,4 +25,5 @@ pub static VENDORS: Registry = Registry(&[
     &ap::VENDOR,
     &nvidia::VENDOR,
     &hisi_acc::VENDOR,
+    &pds::VENDOR,
 ]);

@@ -417,13 +417,14 @@ impl Whole for Stream {
         notes_of_match(source.version, stream).chain(state.into_iter().flatten()).chain(match_only).all(tell);
     }
 
-    fn structure(_source: Option<&Source>, input: &[u8], number: u32) -> Option<Structure> {
-        let layout = if input.starts_with(&MAGIC_V1.to_le_bytes()) { &MATCH_V1 } else { &MATCH_V2 };
-        match number {
-            0 => Some(Structure { layout, number: None, range: 0..MATCH_LEN }),
-            1 => Some(Structure { layout: &STATE, number: None, range: MATCH_LEN..STREAM_MAX as usize }),
-            _ => None,
-        }
+    fn structure(source: Option<&Source>, input: &[u8], number: u32) -> Option<Structure> {
+        let (layout, range) = match number {
+            0 if input.starts_with(&MAGIC_V1.to_le_bytes()) => (&MATCH_V1, 0..MATCH_LEN),
+            0 => (&MATCH_V2, 0..MATCH_LEN),
+            1 if source.is_some() => (&STATE, MATCH_LEN..STREAM_MAX as usize),
+            _ => return None,
+        };
+        Some(Structure { layout, number: None, range })
     }
 }
 
