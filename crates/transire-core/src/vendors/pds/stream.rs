@@ -10,9 +10,8 @@ use super::driver;
 use crate::attribute::{AttributeId, Attributes, Text, VENDOR, Value};
 use crate::bytes::widen;
 use crate::format::{
-    Choices, Driver, Field, FieldKind, Format, Glance, Hold, Layout, Likeness, Proves, Role, Share, settles_nothing,
+    Choices, Field, FieldKind, Format, Glance, Hold, Layout, Likeness, Proves, Role, Share, settles_nothing,
 };
-use crate::target::Target;
 use crate::verdict::{Datum, Reason};
 use crate::whole::{self, Structure, Undecided, Whole, truncated};
 
@@ -50,7 +49,7 @@ pub static FORMAT: Format = Format {
     layouts: &[&LAYOUT],
     identify: whole::identify::<Stream>,
     reader: whole::reader::<Stream>,
-    driver: Some(open_driver),
+    driver: Some(|_, _| Ok(Box::new(driver::Device::resuming()))),
 };
 
 /// The state, in one piece.
@@ -120,8 +119,4 @@ impl Whole for Stream {
     fn structure(_source: Option<&Source>, _input: &[u8], number: u32) -> Option<Structure> {
         (number == 0).then_some(Structure { layout: &LAYOUT, number: None, range: 0..STATE })
     }
-}
-
-fn open_driver(_target: &Target, _choices: Choices) -> Result<Box<dyn Driver>, &'static str> {
-    Ok(Box::new(driver::Device::resuming()))
 }
