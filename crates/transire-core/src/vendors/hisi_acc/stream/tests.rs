@@ -158,10 +158,10 @@ fn the_source_is_known_from_40_bytes_and_not_from_fewer() {
     let mut shown = Vec::new();
     let identified = (FORMAT.identify)(&example()[..40], false, Choices::NONE, &mut |source| {
         for id in [PCI_ID, QP_NUM, QUE_ISO_CFG, STREAM_VERSION] {
-            shown.extend(source.value(id).map(|value| value.to_owned()));
+            shown.extend(source.value(id).map(Value::to_owned));
         }
     });
     let expected =
         [Value::PciId(PciId { vendor: 0x19e5, device: 0xa251 }), Value::Uint(1), Value::Uint(0), Value::Uint(2)];
-    assert_eq!((identified, shown), (Identified::Shown(40), expected.map(|value| value.to_owned()).to_vec()));
+    assert_eq!((identified, shown), (Identified::Shown(40), expected.map(Value::to_owned).to_vec()));
 }
