@@ -69,8 +69,8 @@ def like(data: bytes, _: bool) -> Like:
 
 
 def read(data: bytes, ended: bool, _: Chosen) -> Iterator[Reason | dict[str, Stated]]:
-    """What the strict standard finds in the beginning of a stream, in order: reasons, and what the source states as soon
-    as it is known. The first reason that is no note is the last thing found; `ended` says that no more will come.
+    """What the strict standard finds in the beginning of a stream, in order: reasons, and what the source states as
+    soon as it is known. The first reason that is no note is the last thing found; `ended` says that no more will come.
     """
     if len(data) < MATCH.sizeof() and not ended:
         return

@@ -24,7 +24,9 @@ def like(_: bytes, __: bool) -> Like:
 
 
 def read(data: bytes, ended: bool, _: Chosen) -> Iterator[Reason | dict[str, Stated]]:
-    """What the strict standard finds in the beginning of a stream: nothing before the byte behind the last, or the end."""
+    """What the strict standard finds in the beginning of a stream: nothing before the byte behind the last one, or the
+    end.
+    """
     size = STATE.sizeof()
     if len(data) <= size and not ended:
         return
