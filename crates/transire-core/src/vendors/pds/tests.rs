@@ -87,6 +87,7 @@ fn the_driver_knows_the_size_of_its_buffer_alone() {
     assert_eq!(asked(&[&state[..STATE]]), Prediction::Accepted);
     assert_eq!(asked(&[&state]), refused(0), "a short count, and the rest is refused");
     assert_eq!(asked(&[&state[..STATE], &state[..1]]), refused(1));
+    assert_eq!(asked(&[&state[..STATE], &[]]), Prediction::Accepted, "nothing is beyond the end");
 
     let mut device = Device::resuming();
     assert_eq!((device.write(&[1, 2]), device.holds(), device.restored()), (Ok(()), Holds::Previous, None));
