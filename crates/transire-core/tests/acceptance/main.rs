@@ -5,4 +5,5 @@ mod harness;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod hisi_acc;
 mod mtty;
