@@ -12,6 +12,10 @@
 
 #![allow(clippy::doc_markdown, reason = "NVMe is a name, no code")]
 
+pub mod foreign;
+pub mod queues;
+pub mod rfc;
+pub mod state;
 pub mod url;
 
 use crate::attribute::{
@@ -84,8 +88,12 @@ pub const UNSET: &str = "unset";
 pub const NONE: &str = "none";
 
 /// The row of the vendor table.
-pub static VENDOR: Vendor =
-    Vendor { title: "NVMe controllers, local or remote", rules: &RULES, formats: &[], reasons: &[reasons::CATALOGUE] };
+pub static VENDOR: Vendor = Vendor {
+    title: "NVMe controllers, local or remote",
+    rules: &RULES,
+    formats: &[&state::FORMAT, &rfc::FORMAT, &foreign::SPDK, &foreign::BLOB],
+    reasons: &[reasons::CATALOGUE, queues::reasons::CATALOGUE],
+};
 
 /// The kinds of reasons that only these rules give: notes, all of them.
 pub mod reasons {
@@ -331,12 +339,27 @@ const fn policy(attribute: AttributeId, compare: Compare) -> Rule {
     }
 }
 
+/// What is in use, held against what the target offers, where the source does not say what it offers itself: a native
+/// state does not.
+const fn in_use(used: AttributeId, most: AttributeId, when: &'static When, citation: &'static str) -> Rule {
+    Rule {
+        source: used,
+        target: most,
+        compare: Compare::AtLeast,
+        when: Some(When::Not(when)),
+        origin: unconfirmed(citation),
+        ..ROW
+    }
+}
+
 const VFIO_PCI: Value<'static> = Value::Text(Text::constant("vfio-pci"));
 const NO_URL: Value<'static> = Value::Text(Text::constant(UNSET));
 
 /// A target that requires what the source did not.
 static NEWLY_REQUIRED: &[(Value<'static>, Value<'static>)] = &[(Value::Bool(false), Value::Bool(true))];
 
+static BOTH_OFFER_QUEUES: When = When::BothHave(MAX_IO_QUEUES);
+static BOTH_OFFER_ENTRIES: When = When::BothHave(MAX_QUEUE_ENTRIES);
 const BOTH_HAVE_AN_INTERFACE_VERSION: When = When::BothHave(SOFTWARE_VERSION);
 
 /// The attributes and rules.
@@ -484,6 +507,13 @@ pub static RULES: RuleTable = RuleTable {
             Compare::Ignore,
             Absent::Ignore,
             unconfirmed("says nothing of the state, unless the vendor says so"),
+        ),
+        in_use(IO_QUEUES, MAX_IO_QUEUES, &BOTH_OFFER_QUEUES, "the queues of the state are created again on the target"),
+        in_use(
+            QUEUE_ENTRIES,
+            MAX_QUEUE_ENTRIES,
+            &BOTH_OFFER_ENTRIES,
+            "the queues of the state are created again on the target, as long as they were",
         ),
         rule(CONTROLLER_ID, Compare::Own(rewritten), Absent::Ignore, unconfirmed("expected to be rewritten on load")),
         rule(SERIAL_NUMBER, Compare::Own(rewritten), Absent::Ignore, unconfirmed("expected to be rewritten on load")),
