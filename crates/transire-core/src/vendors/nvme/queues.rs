@@ -269,7 +269,8 @@ pub fn check_suspended(header: &[u8]) -> Result<(), Reason> {
     Err(wrong(reasons::NOT_SUSPENDED, 2, 1, Datum::Wire(attributes), "bit 0"))
 }
 
-/// That a vendor's part is named, where there is one.
+/// That a vendor's part of so many bytes is named, where there is one. Checked behind all else that the headers say, as it
+/// hangs on more than their bytes.
 ///
 /// # Errors
 /// It is not.
@@ -399,7 +400,7 @@ const QUEUES_USUAL: usize = 256;
 
 impl Queues {
     /// Before the first queue.
-    pub fn new() -> Self {
+    pub fn before_the_first() -> Self {
         let room = || Vec::with_capacity(QUEUES_USUAL);
         Self { before: 0, summary: Summary::default(), wanted: room(), there: room() }
     }

@@ -172,7 +172,7 @@ impl RfcSource {
 }
 
 /// Bytes of the NVMe part and of the vendor's part: reads the header, check by check.
-fn read_sizes(header: &[u8; HEADER_LEN], choices: Choices) -> Result<(u32, u32), Reason> {
+fn read_sizes(header: &[u8; HEADER_LEN]) -> Result<(u32, u32), Reason> {
     check_version(header, 0)?;
     check_suspended(header)?;
     let size = |at: usize, holds: &dyn Fn(u16) -> bool, required| {
@@ -186,7 +186,6 @@ fn read_sizes(header: &[u8; HEADER_LEN], choices: Choices) -> Result<(u32, u32),
     };
     let state = size(16, &|dwords| dwords != 1 && dwords <= DWORDS_MAX, "0, or 2 to 1024")?;
     let vendor = size(18, &|dwords| dwords <= DWORDS_MAX, "up to 1024")?;
-    check_vendor_part(vendor, choices, (18, 2))?;
     Ok((state, vendor))
 }
 
@@ -202,7 +201,7 @@ impl Whole for Stream {
     fn source(prefix: &[u8], eof: bool, choices: Choices) -> Result<RfcSource, Undecided> {
         let header = prefix.first_chunk();
         let header = header.ok_or_else(|| truncated(prefix.len(), Datum::Word("20 bytes and more")))?;
-        let (state_len, vendor_len) = read_sizes(header, choices)?;
+        let (state_len, vendor_len) = read_sizes(header)?;
         let said = Source {
             layout: LAYOUTS[1],
             header_len: 20,
@@ -213,7 +212,9 @@ impl Whole for Stream {
             longest: None,
             scattered: None,
         };
+        let named = || check_vendor_part(vendor_len, choices, (18, 2));
         if state_len == 0 {
+            named()?;
             return Ok(RfcSource { said, completion_len: QUEUE_LEN });
         }
         let Some(headers) = prefix.get(..HEADERS_LEN) else {
@@ -223,6 +224,7 @@ impl Whole for Stream {
         check_version(headers, HEADER_LEN)?;
         let completion_len = completion_len(index(state_len), headers);
         check_counts(completion_len.is_some(), headers.get(HEADER_LEN..).unwrap_or(&[]), HEADER_LEN)?;
+        named()?;
         let (submissions, completions) = (word(headers, 22), word(headers, 24));
         Ok(RfcSource {
             said: Source { submissions, completions, ..said },
@@ -291,9 +293,8 @@ impl Whole for Stream {
         let Some(after) = number.checked_sub(1) else {
             return Some(Structure { layout: &HEADER, number: None, range: 0..HEADER_LEN });
         };
-        // Whether there is a state says the header; an option says nothing of that.
-        let has_state = input.len() > HEADER_LEN && word(input, 16) > 0;
-        if after == 0 && (has_state || source.is_some_and(|source| source.said.state_len > 0)) {
+        let has_state = input.first_chunk().is_some_and(|header| read_sizes(header).is_ok_and(|(state, _)| state > 0));
+        if after == 0 && has_state {
             return Some(Structure { layout: &STATE, number: None, range: HEADER_LEN..HEADERS_LEN });
         }
         let source = source?;

@@ -100,7 +100,7 @@ struct Sizes {
 
 impl Sizes {
     /// Reads the header, check by check.
-    fn read(header: &[u8; HEADER_LEN], choices: Choices) -> Result<Self, Reason> {
+    fn read(header: &[u8; HEADER_LEN]) -> Result<Self, Reason> {
         check_version(header, 0)?;
         check_suspended(header)?;
         let size = |at: usize, holds: &dyn Fn(u64) -> bool, required| {
@@ -113,7 +113,6 @@ impl Sizes {
         let of_queues = |dwords: u64| dwords == 0 || (dwords <= STATE_DWORDS_MAX && dwords % 6 == 2);
         let state = size(16, &of_queues, "0, or 2 and 6 for each queue")?;
         let vendor = size(32, &|dwords| dwords <= VENDOR_DWORDS_MAX, "up to 4194304")?;
-        check_vendor_part(vendor, choices, (32, 16))?;
         Ok(Self { state, vendor })
     }
 }
@@ -124,7 +123,7 @@ fn read_source(prefix: &[u8], eof: bool, choices: Choices) -> Result<Source, Und
         if eof { Undecided::Refused(truncated(prefix.len(), required)) } else { Undecided::Need(needed) }
     };
     let header = prefix.first_chunk().ok_or_else(|| short(HEADER_LEN, Datum::Word("48 bytes and more")))?;
-    let sizes = Sizes::read(header, choices)?;
+    let sizes = Sizes::read(header)?;
     let mut source = Source {
         layout: LAYOUTS[0],
         header_len: 48,
@@ -144,6 +143,7 @@ fn read_source(prefix: &[u8], eof: bool, choices: Choices) -> Result<Source, Und
         let holds = STATE_HEADER_LEN + QUEUE_LEN * queues == index(sizes.state);
         check_counts(holds, headers.get(HEADER_LEN..).unwrap_or(&[]), HEADER_LEN)?;
     }
+    check_vendor_part(sizes.vendor, choices, (32, 16))?;
     Ok(source)
 }
 
@@ -194,7 +194,7 @@ impl StateReader {
             describe,
             choices: Choices::NONE,
             source: None,
-            queues: Queues::new(),
+            queues: Queues::before_the_first(),
             offset: 0,
             stage: Stage::Headers,
             records: 0,
@@ -250,10 +250,7 @@ impl StateReader {
         let (header, rest) = input.split_at_checked(HEADER_LEN).unwrap_or((input, &[]));
         let told = match self.records {
             0 => self.record(&HEADER, None, 0, header),
-            1 if header
-                .first_chunk()
-                .is_some_and(|header| Sizes::read(header, self.choices).is_ok_and(|sizes| sizes.state > 0)) =>
-            {
+            1 if header.first_chunk().is_some_and(|header| Sizes::read(header).is_ok_and(|sizes| sizes.state > 0)) => {
                 self.record(&STATE, None, HEADER_LEN, rest.get(..STATE_HEADER_LEN).unwrap_or(rest))
             }
             _ => None,
