@@ -321,6 +321,9 @@ impl StateReader {
         if bytes.len() < piece && !eof {
             return Step::stay(Event::Need(piece));
         }
+        if bytes.is_empty() {
+            return self.cut(input, source);
+        }
         if self.records == 0 {
             let number = (index(source.vendor_len) - index(left)) / PIECE_LEN;
             let number = (index(source.vendor_len) > PIECE_LEN).then_some(number);
@@ -329,10 +332,7 @@ impl StateReader {
                 return record;
             }
         }
-        if bytes.len() < piece {
-            return self.cut(input, source);
-        }
-        self.deliver(bytes, Stage::VendorPart(left.saturating_sub(u32::try_from(piece).unwrap_or(u32::MAX))))
+        self.deliver(bytes, Stage::VendorPart(left.saturating_sub(u32::try_from(bytes.len()).unwrap_or(u32::MAX))))
     }
 }
 
@@ -356,3 +356,6 @@ impl Reader for StateReader {
         self.source.as_ref().map(|source| source as &dyn Attributes)
     }
 }
+
+#[cfg(test)]
+mod tests;
