@@ -19,8 +19,9 @@ REASONS_OF_VENDOR = {
 UUID = "0b6ff1d2-6f0c-4f0e-8d39-5c4f6c7f4f11"
 STANDARD, RFC, GIVEN = "nvme-2.1", "nvme-rfc-2025", ":vendor-part=given"
 RULE = {"rule": "ignore", "source": "the host's own inventory"}
-ACCEPTS = {"pci_id": RULE, "driver_version": RULE}
-ACCEPTED = [("pci_id.accepted-by-target", None), ("driver_version.accepted-by-target", None)]
+# In the order of their names, whoever reads the target.
+ACCEPTS = {"driver_version": RULE, "pci_id": RULE}
+ACCEPTED = [("driver_version.accepted-by-target", None), ("pci_id.accepted-by-target", None)]
 
 
 def target(layout: str = "nvme-2.1", **attributes: Any) -> dict[str, Any]:
