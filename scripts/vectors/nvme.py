@@ -18,16 +18,15 @@ REASONS_OF_VENDOR = {
 }
 UUID = "0b6ff1d2-6f0c-4f0e-8d39-5c4f6c7f4f11"
 STANDARD, RFC, GIVEN = "nvme-2.1", "nvme-rfc-2025", ":vendor-part=given"
-RULE = {"rule": "ignore", "source": "the host's own inventory"}
-# In the order of their names, whoever reads the target.
-ACCEPTS = {"driver_version": RULE, "pci_id": RULE}
-ACCEPTED = [("driver_version.accepted-by-target", None), ("pci_id.accepted-by-target", None)]
+# What no state says, and every target asks.
+LACKING = [("pci_id.not-in-profile", None), ("driver_version.not-in-profile", None)]
 
 
 def target(layout: str = "nvme-2.1", **attributes: Any) -> dict[str, Any]:
-    """A target that takes every PCI id and driver version, as a state says neither."""
-    stated = {"hmlms": True, "state_layout": layout, "state_formats": {"1": "0"}, **attributes}
-    return {"vendor": "nvme", "attributes": stated, "accepts": ACCEPTS}
+    """A target; what a state does not say of its source is unknown before it."""
+    identity = {"pci_id": "8086:1457", "driver_version": "1.2.0"}
+    stated = {**identity, "hmlms": True, "state_layout": layout, "state_formats": {"1": "0"}, **attributes}
+    return {"vendor": "nvme", "attributes": stated}
 
 
 def submission(qid: int = 1, cqid: int = 1, size: int = 1023, attr: int = 1, **other: int) -> bytes:
@@ -263,35 +262,29 @@ def add_targets(native: Any) -> None:
     """What a state says, held against targets."""
     rules = {"flags": "Rule"}
     native.strict(
-        "target", "all that a state says", GOOD, *ACCEPTED, target=target(max_io_queues=1, max_queue_entries=1024)
+        "target", "all that a state says", GOOD, *LACKING, target=target(max_io_queues=1, max_queue_entries=1024)
     )
-    bare = {
-        "vendor": "nvme",
-        "attributes": {**target()["attributes"], "pci_id": "8086:1457", "driver_version": "1.2.0"},
-    }
-    lacking = [("pci_id.not-in-profile", None), ("driver_version.not-in-profile", None)]
-    native.strict("target-identity", "a state says neither PCI id nor driver", GOOD, *lacking, target=bare, **rules)
     wrong = ("state_layout.not-equal", None)
-    native.strict("target-layout", "the other layout", GOOD, *ACCEPTED, wrong, target=target("rfc-2025"), **rules)
+    native.strict("target-layout", "the other layout", GOOD, *LACKING, wrong, target=target("rfc-2025"), **rules)
     versions = ("state_version.not-one-of", 48)
     other = target(state_formats={"1": "1"})
-    native.strict("target-version", "lists another version", GOOD, *ACCEPTED, versions, target=other, **rules)
+    native.strict("target-version", "lists another version", GOOD, *LACKING, versions, target=other, **rules)
     few = ("queue_entries.not-at-least", 64)
     native.strict(
-        "target-entries", "shorter queues", GOOD, *ACCEPTED, few, target=target(max_queue_entries=1023), **rules
+        "target-entries", "shorter queues", GOOD, *LACKING, few, target=target(max_queue_entries=1023), **rules
     )
     queues = ("io_queues.not-at-least", 50)
     wide = standard(part(TWO, [completion(), completion(2)]))
-    native.strict("target-queues", "fewer queues", wide, *ACCEPTED, queues, target=target(max_io_queues=1), **rules)
+    native.strict("target-queues", "fewer queues", wide, *LACKING, queues, target=target(max_io_queues=1), **rules)
     scattered = standard(part([submission(attr=0)], [completion()]))
     excluded = ("contiguous_queues.excluded-pair", 70)
     demanding = target(contiguous_queues=True)
-    native.strict("target-contiguous", "a queue is not", scattered, *ACCEPTED, excluded, target=demanding, **rules)
+    native.strict("target-contiguous", "a queue is not", scattered, *LACKING, excluded, target=demanding, **rules)
     native.strict(
         "target-vendor-part",
         "the target says whose",
         standard(ONE, b"1234"),
-        *ACCEPTED,
+        *LACKING,
         target=target(vendor_format=UUID),
     )
     unlisted = ("queue_entries.not-at-least", 36)
@@ -301,7 +294,7 @@ def add_targets(native: Any) -> None:
         "target-rfc",
         "as the other layout",
         OLD,
-        *ACCEPTED,
+        *LACKING,
         ("hmlms.absent", None),
         ENTRY,
         unlisted,
