@@ -3411,6 +3411,7 @@ def add_vendors(all_: Vectors) -> None:
         NVME,
         NVME.but(max_io_queues=15, io_queues=None),
         "max_io_queues.not-at-least",
+        "io_queues.not-at-least",
         flags="Boundary",
     )
     pair(

@@ -69,21 +69,24 @@ def judge(
     device = vendor.derive(target.attributes) | target.attributes
     both = Both({name: stated.value for name, stated in known.items()}, device, target)
     named = {name for rule in vendor.rules for name in (rule.attribute, rule.of_target)}
+    noted: set[str] = set()
     asked: set[str] = set()
     for rule in (*vendor.rules, *(Rule(name, "ignore") for name in sorted(target.accepts) if name not in named)):
         name = rule.attribute
-        names = [one for one in dict.fromkeys((name, rule.of_target)) if one in target.accepts]
+        names = [one for one in dict.fromkeys((rule.of_target, name)) if one in target.accepts]
         version = device.get("driver_version")
-        meant = [target.accepts[one] for one in names if _in_scope(target.accepts[one], rule.driver, version)]
-        own = meant[0] if meant else None
-        # An attribute with several rows has one rule of the target's own.
-        for one in names if name not in asked else ():
-            note = "accepted-by-target" if target.accepts[one] in meant else "accept-out-of-scope"
-            yield Reason(f"{one}.{note}", Outcome.COMPATIBLE), name
-        if (name not in asked) if own else rule.when(both):
+        meant = [one for one in names if _in_scope(target.accepts[one], rule.driver, version)]
+        own = target.accepts[meant[0]] if meant else None
+        for one in names:
+            if one not in noted:
+                note = "accepted-by-target" if one in meant else "accept-out-of-scope"
+                yield Reason(f"{one}.{note}", Outcome.COMPATIBLE), name
+        noted.update(names)
+        # A rule of the target's own is asked once, however many rows it stands for.
+        if not asked.intersection(meant[:1]) if own else rule.when(both):
             for reason in _ask(rule, own, known, both, vendor, now):
                 yield reason, name
-        asked.add(name)
+        asked.update(meant[:1])
 
 
 def _ask(

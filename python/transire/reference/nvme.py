@@ -120,11 +120,6 @@ def _both_have_a_software_version(both: Both) -> bool:
     return "software_version" in both.source and "software_version" in both.device
 
 
-def _lacks_one(most: str) -> Callable[[Both], bool]:
-    """Whether one side or both do not say what they offer."""
-    return lambda both: most not in both.source or most not in both.device
-
-
 def _contradiction(device: Mapping[str, Value]) -> str | None:
     """No guest has more than there is. The page does not say so; it follows from what the attributes are."""
     for most, used in (("max_io_queues", "io_queues"), ("max_queue_entries", "queue_entries")):
@@ -181,15 +176,8 @@ VENDOR = Vendor(
         Rule("doorbell_stride", "equal", IGNORE, IGNORE),
         Rule("contiguous_queues", "not-pair", IGNORE, IGNORE, constant=((FALSE, TRUE),)),
         Rule("arbitration", "subset", IGNORE, IGNORE),
-        Rule("io_queues", "at-least", IGNORE, IGNORE, of_target="max_io_queues", when=_lacks_one("max_io_queues")),
-        Rule(
-            "queue_entries",
-            "at-least",
-            IGNORE,
-            IGNORE,
-            of_target="max_queue_entries",
-            when=_lacks_one("max_queue_entries"),
-        ),
+        Rule("io_queues", "at-least", IGNORE, IGNORE, of_target="max_io_queues"),
+        Rule("queue_entries", "at-least", IGNORE, IGNORE, of_target="max_queue_entries"),
         Rule("controller_id", _rewritten, IGNORE, IGNORE),
         Rule("serial_number", _rewritten, IGNORE, IGNORE),
         Rule("firmware_revision", "ignore", IGNORE, IGNORE),

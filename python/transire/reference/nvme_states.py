@@ -222,7 +222,7 @@ def _read(layout: Layout, data: bytes, ended: bool, chosen: Chosen) -> Iterator[
         state, end = STATE.parse(data[size:]), size + STATE.sizeof()
         yield from _version(state.ver, size)
         possible = _completion_lengths(header, state) if layout is RFC else [QUEUE]
-        if layout is STANDARD and 8 + QUEUE * (state.niosq + state.niocq) != 4 * header.nvmecss or not possible:
+        if (layout is STANDARD and 8 + QUEUE * (state.niosq + state.niocq) != 4 * header.nvmecss) or not possible:
             yield _corrupt("queue-counts", size + 2)
             return
         completion = possible[0]

@@ -339,17 +339,10 @@ const fn policy(attribute: AttributeId, compare: Compare) -> Rule {
     }
 }
 
-/// What is in use, held against what the target offers, where the source does not say what it offers itself: a native
-/// state does not.
-const fn in_use(used: AttributeId, most: AttributeId, when: &'static When, citation: &'static str) -> Rule {
-    Rule {
-        source: used,
-        target: most,
-        compare: Compare::AtLeast,
-        when: Some(When::Not(when)),
-        origin: unconfirmed(citation),
-        ..ROW
-    }
+/// What is in use, held against what the target offers: a state says nothing of what its source offers.
+const fn in_use(used: AttributeId, most: AttributeId) -> Rule {
+    let citation = "the queues of the state are created again on the target, as many and as long as they were";
+    Rule { source: used, target: most, compare: Compare::AtLeast, origin: unconfirmed(citation), ..ROW }
 }
 
 const VFIO_PCI: Value<'static> = Value::Text(Text::constant("vfio-pci"));
@@ -358,8 +351,6 @@ const NO_URL: Value<'static> = Value::Text(Text::constant(UNSET));
 /// A target that requires what the source did not.
 static NEWLY_REQUIRED: &[(Value<'static>, Value<'static>)] = &[(Value::Bool(false), Value::Bool(true))];
 
-static BOTH_OFFER_QUEUES: When = When::BothHave(MAX_IO_QUEUES);
-static BOTH_OFFER_ENTRIES: When = When::BothHave(MAX_QUEUE_ENTRIES);
 const BOTH_HAVE_AN_INTERFACE_VERSION: When = When::BothHave(SOFTWARE_VERSION);
 
 /// The attributes and rules.
@@ -508,13 +499,8 @@ pub static RULES: RuleTable = RuleTable {
             Absent::Ignore,
             unconfirmed("says nothing of the state, unless the vendor says so"),
         ),
-        in_use(IO_QUEUES, MAX_IO_QUEUES, &BOTH_OFFER_QUEUES, "the queues of the state are created again on the target"),
-        in_use(
-            QUEUE_ENTRIES,
-            MAX_QUEUE_ENTRIES,
-            &BOTH_OFFER_ENTRIES,
-            "the queues of the state are created again on the target, as long as they were",
-        ),
+        in_use(IO_QUEUES, MAX_IO_QUEUES),
+        in_use(QUEUE_ENTRIES, MAX_QUEUE_ENTRIES),
         rule(CONTROLLER_ID, Compare::Own(rewritten), Absent::Ignore, unconfirmed("expected to be rewritten on load")),
         rule(SERIAL_NUMBER, Compare::Own(rewritten), Absent::Ignore, unconfirmed("expected to be rewritten on load")),
     ],
