@@ -126,7 +126,7 @@ def _ask(
         after = target.attributes | {of_target: one}
         possible = can_be_set(one, target.settable[of_target]) and vendor.possible(after)
         if possible and not holds(one, both._replace(device=vendor.derive(after) | after)).mismatch:
-            finding = finding._replace(set=one, of=name)
+            finding = finding._replace(set=one, of=of_target)
     for note in finding.notes:
         yield Reason(f"{name}.{note}", Outcome.COMPATIBLE, offset)
     if finding.set:
