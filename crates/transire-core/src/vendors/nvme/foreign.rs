@@ -12,6 +12,7 @@ use crate::attribute::Attributes;
 use crate::format::{
     Event, Format, Glance, Hold, Identified, Likeness, Proves, Reader, Role, Share, Step, settles_nothing,
 };
+use crate::recognise::PREFIX_MAX;
 use crate::verdict::{Reason, ReasonId};
 
 /// First four bytes of SPDK's image, as a little-endian number.
@@ -71,7 +72,7 @@ const REFUSED: Format = Format {
     role: Role::Source,
     likeness: |_, _| Likeness::No,
     judged_within: None,
-    hold: Hold::Prefix(0),
+    hold: Hold::Prefix(PREFIX_MAX),
     proves: NOTHING,
     options: &[],
     settled_by: settles_nothing,
