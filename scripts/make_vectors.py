@@ -377,9 +377,7 @@ REASONS = {
 OUTCOME_OF = {kind: outcome for outcome, kinds in REASONS.items() for kind in kinds.split()}
 
 NOT_COVERED = {
-    "format.ambiguous": "no two formats that are known here can begin alike",
     "driver.breaks": "no driver that is known here breaks on a stream",
-    "format.candidate": "as format.ambiguous, with which it comes",
     "format.describes-target": "no target's own record is known here",
     "stream.stalled": "only a running reader with a deadline can say it: it does not follow from bytes",
 }
@@ -3435,6 +3433,7 @@ def add_vendors(all_: Vectors) -> None:
         NVME,
         NVME.but(max_io_queues=15, io_queues=None),
         "max_io_queues.not-at-least",
+        "io_queues.not-at-least",
         flags="Boundary",
     )
     pair(

@@ -71,19 +71,22 @@ def judge(
     replaced = frozenset(rule.attribute for rule in vendor.rules if _in_force(rule, target, version))
     both = Both({name: stated.value for name, stated in known.items()}, device, target, replaced)
     named = {name for rule in vendor.rules for name in (rule.attribute, rule.of_target)}
+    noted: set[str] = set()
     asked: set[str] = set()
     for rule in (*vendor.rules, *(Rule(name, "ignore") for name in sorted(target.accepts) if name not in named)):
         name = rule.attribute
         meant = _in_force(rule, target, version)
         own = target.accepts[meant[0]] if meant else None
-        # An attribute with several rows has one rule of the target's own.
-        for one in _named(rule, target) if name not in asked else ():
-            note = "accepted-by-target" if one in meant else "accept-out-of-scope"
-            yield Reason(f"{one}.{note}", Outcome.COMPATIBLE), name
-        if (name not in asked) if own else rule.when(both):
+        for one in _named(rule, target):
+            if one not in noted:
+                note = "accepted-by-target" if one in meant else "accept-out-of-scope"
+                yield Reason(f"{one}.{note}", Outcome.COMPATIBLE), name
+            noted.add(one)
+        # A rule of the target's own is asked once, however many rows it stands for.
+        if not asked.intersection(meant[:1]) if own else rule.when(both):
             for reason in _ask(rule, own, known, both, vendor, now):
                 yield reason, name
-        asked.add(name)
+        asked.update(meant[:1])
 
 
 def _ask(
@@ -124,7 +127,7 @@ def _ask(
         fits = _is_value_of(one, of_target, vendor) and can_be_set(one, target.settable[of_target])
         possible = fits and vendor.possible(after)
         if possible and not holds(one, both._replace(device=vendor.derive(after) | after)).mismatch:
-            finding = finding._replace(set=one, of=name)
+            finding = finding._replace(set=one, of=of_target)
     for note in finding.notes:
         yield Reason(f"{name}.{note}", Outcome.COMPATIBLE, offset)
     if finding.set:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from transire.reference import ap, ccw, gvt_g, hisi_acc, mtty, nvidia, nvme, pds, qat
+from transire.reference import ap, ccw, gvt_g, hisi_acc, mtty, nvidia, nvme, nvme_states, pds, qat
 from transire.reference.verdict import Like
 
 if TYPE_CHECKING:
@@ -54,5 +54,9 @@ FORMATS = {
     "mtty": Format("mtty", begins_with(mtty.MAGIC), mtty.read),
     "hisi-acc": Format("hisi-acc", hisi_acc.like, hisi_acc.read),
     "pds": Format("pds", pds.like, pds.read),
+    "nvme-2.1": Format("nvme", nvme_states.like_standard, nvme_states.read_standard, nvme_states.settle),
+    "nvme-rfc-2025": Format("nvme", nvme_states.like_rfc, nvme_states.read_rfc, nvme_states.settle),
+    "nvme-spdk": Format("nvme", nvme_states.like_spdk, nvme_states.refuse_spdk),
+    "nvme-ipu-2022": Format("nvme", nvme_states.like_blob, nvme_states.refuse_blob),
 }
 """By the value of the attribute `payload_format`."""
