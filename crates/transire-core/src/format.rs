@@ -736,6 +736,8 @@ macro_rules! errnos {
 }
 
 errnos! {
+    /// No such file or directory; used by drivers for a part that the device does not have.
+    Enoent = "ENOENT";
     /// Input or output error.
     Eio = "EIO";
     /// No such device or address.

@@ -7,6 +7,7 @@ pub mod mtty;
 pub mod nvidia;
 pub mod nvme;
 pub mod qat;
+pub mod xe;
 
 #[cfg(test)]
 mod tests;
@@ -14,5 +15,13 @@ mod tests;
 use crate::format::Registry;
 
 /// Every vendor, in the order in which they are listed.
-pub static VENDORS: Registry =
-    Registry(&[&mtty::VENDOR, &gvt_g::VENDOR, &nvme::VENDOR, &qat::VENDOR, &ccw::VENDOR, &ap::VENDOR, &nvidia::VENDOR]);
+pub static VENDORS: Registry = Registry(&[
+    &mtty::VENDOR,
+    &gvt_g::VENDOR,
+    &nvme::VENDOR,
+    &qat::VENDOR,
+    &xe::VENDOR,
+    &ccw::VENDOR,
+    &ap::VENDOR,
+    &nvidia::VENDOR,
+]);
