@@ -216,27 +216,37 @@ impl Header {
         })
     }
 
-    /// Whether it is the header of a descriptor, but for flags and offset, at which no driver looks.
-    const fn is_descriptor(&self) -> bool {
-        let size_fits = self.size <= DESCRIPTOR_MAX && self.size.is_multiple_of(4);
-        self.version == VERSION && self.kind == kind::DESCRIPTOR && self.tile == 0 && self.gt == 0 && size_fits
+    /// Whether a driver writes such packets, but for flags and offset, at which none looks.
+    const fn is_known(&self) -> bool {
+        let is_data = rank(self.kind).is_some();
+        let place_fits =
+            if is_data { self.gt < GTS_MAX && self.tile == tile_of(self.gt) } else { self.tile | self.gt == 0 };
+        self.version == VERSION && is_type(self.kind) && place_fits && size_of(self.kind, self.size).0
     }
 }
 
-/// What every descriptor begins with: version, type, tile and GT.
-const FIRST_BYTES: [u8; 4] = [VERSION, kind::DESCRIPTOR, 0, 0];
+/// Whether there is such a type of packets.
+const fn is_type(of: u8) -> bool {
+    matches!(of, kind::DESCRIPTOR..=kind::VRAM)
+}
 
 /// Certain where the header is one of a descriptor, with zeros where drivers write them, and the first key is one of the
-/// two with its length: 26 of 28 bytes are then fixed.
+/// two with its length: 26 of 28 bytes are then fixed. A header of another packet is possible: drivers take streams without
+/// a descriptor.
 fn likeness(prefix: &[u8], eof: bool) -> Likeness {
     let Some((header, list)) = prefix.split_at_checked(HEADER_LEN) else {
-        let agrees = prefix.iter().zip(FIRST_BYTES).all(|(&byte, fixed)| byte == fixed);
-        return if agrees { Likeness::Short } else { Likeness::No };
+        let agrees = |(at, &byte): (usize, &u8)| match at {
+            0 => byte == VERSION,
+            1 => is_type(byte),
+            2 => byte < TILES_MAX,
+            3 => byte < GTS_MAX,
+            _ => true,
+        };
+        return if prefix.iter().enumerate().all(agrees) { Likeness::Short } else { Likeness::No };
     };
-    // Flags and offset speak neither for it nor against it: no driver looks at them.
-    let Some(packet) = Header::read(header).ok().filter(Header::is_descriptor) else { return Likeness::No };
-    let possible = Likeness::Possible("a descriptor of version 1, of a length that one can have");
-    if packet.flags != 0 || packet.offset != 0 || packet.size == 0 {
+    let Some(packet) = Header::read(header).ok().filter(Header::is_known) else { return Likeness::No };
+    let possible = Likeness::Possible("the header of a packet of version 1, of a length that its type can have");
+    if packet.kind != kind::DESCRIPTOR || packet.flags != 0 || packet.offset != 0 || packet.size == 0 {
         return possible;
     }
     match list.first_chunk::<4>() {
@@ -561,14 +571,7 @@ impl PacketReader {
         let missing = if header.kind == kind::TRAILER { self.missing() } else { None };
         [
             found(header.version == VERSION, reasons::VERSION, at::VERSION, 1, number(header.version), "1"),
-            found(
-                (kind::DESCRIPTOR..=kind::VRAM).contains(&header.kind),
-                reasons::TYPE,
-                at::TYPE,
-                1,
-                number(header.kind),
-                "1 to 6",
-            ),
+            found(is_type(header.kind), reasons::TYPE, at::TYPE, 1, number(header.kind), "1 to 6"),
             found(of_first, reasons::ORDER, at::TYPE, 1, number(header.kind), "a descriptor first, and no other"),
             found(gt_holds, reasons::GT, at::GT, 1, number(header.gt), gt_required),
             found(tile_holds, reasons::GT, at::TILE, 1, number(header.tile), "the tile of the GT, or 0"),
