@@ -799,3 +799,6 @@ impl Driver for AnySchedule {
         on.or(differ.then_some(ON_TIMING))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,9 @@
 pub mod driver;
 pub mod stream;
 
+#[cfg(test)]
+mod tests;
+
 use crate::attribute::{
     AttributeId, Attributes, Constraint, DEVICE_API, Definition, Dictionary, PCI_ID, REVISION, Text, Type, Value,
 };

@@ -807,3 +807,6 @@ fn open_driver(target: &Target, _choices: Choices) -> Result<Box<dyn Driver>, &'
         driver::Host::of(target).ok_or("the target must say pci_id, revision, gts, ggtt_pages and vram_bytes")?;
     Ok(Box::new(driver::AnySchedule::resuming(host)))
 }
+
+#[cfg(test)]
+mod tests;
