@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from transire.reference import ap, ccw, gvt_g, mtty, nvidia, nvme, qat
+from transire.reference import ap, ccw, gvt_g, mtty, nvidia, nvme, qat, xe
 from transire.reference.verdict import Like
 
 if TYPE_CHECKING:
@@ -46,7 +46,11 @@ VENDORS: dict[str, Vendor] = {
     "ccw": ccw.VENDOR,
     "ap": ap.VENDOR,
     "nvidia": nvidia.VENDOR,
+    "xe": xe.VENDOR,
 }
 """By the value of the attribute `vendor`."""
-FORMATS = {"mtty": Format("mtty", begins_with(mtty.MAGIC), mtty.read)}
+FORMATS = {
+    "mtty": Format("mtty", begins_with(mtty.MAGIC), mtty.read),
+    "xe": Format("xe", xe.like, xe.read),
+}
 """By the value of the attribute `payload_format`."""
