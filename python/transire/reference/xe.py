@@ -182,9 +182,7 @@ def _lacks(seen: _Seen) -> bool:
     """Whether a GT lacks a packet, or a tile its main GT."""
     there = {gt for gt, kinds in seen.types.items() if kinds} | {0}
     there |= {gt - 1 for gt in there if gt % 2}
-    return any(
-        kind not in seen.types[gt] for gt in there for kind in ((GUC, MMIO) if gt % 2 else (GUC, GGTT, MMIO))
-    )
+    return any(kind not in seen.types[gt] for gt in there for kind in ((GUC, MMIO) if gt % 2 else (GUC, GGTT, MMIO)))
 
 
 def _of_list(payload: bytes, at: int) -> Iterator[Reason | dict[str, Stated]]:
