@@ -88,7 +88,8 @@ pub struct Format {
     pub role: Role,
     /// What the first bytes say; `eof` when there are no more.
     pub likeness: fn(prefix: &[u8], eof: bool) -> Likeness,
-    /// Bytes from the start within which the source profile is known; `None` where only the end tells.
+    /// Bytes from the start within which the source profile is known, of every stream that a known driver writes: one
+    /// that says more may take more, up to [`Format::hold`]. `None` where only the end tells.
     pub judged_within: Option<u32>,
     /// What must be seen before a byte may be released.
     pub hold: Hold,

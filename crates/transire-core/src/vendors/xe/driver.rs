@@ -399,7 +399,10 @@ impl Device {
             }
         } else if packet.buffer {
             taken = usize::try_from(packet.remaining).unwrap_or(usize::MAX).min(bytes.len());
-            packet.list.take(bytes.get(..taken).unwrap_or(bytes), &self.host);
+            let [_, of, ..] = packet.header;
+            if of == kind::DESCRIPTOR {
+                packet.list.take(bytes.get(..taken).unwrap_or(bytes), &self.host);
+            }
             packet.remaining = packet.remaining.saturating_sub(widen(taken));
             self.position = self.position.saturating_add(widen(taken));
         } else {
