@@ -83,7 +83,7 @@ pub static FORMAT: Format = Format {
     },
     options: &[],
     settled_by: settles_nothing,
-    layouts: &[&PACKET, &KLV, &GGTT, &MMIO, &GUC, &VRAM],
+    layouts: &[&PACKET, &KLV, &KLV_OF_MANY, &GGTT, &MMIO, &GUC, &VRAM],
     identify,
     reader: |describe| Box::new(PacketReader::new(describe)),
     driver: Some(open_driver),
@@ -103,12 +103,22 @@ pub static PACKET: Layout = Layout {
     ],
 };
 
-/// One entry of a descriptor.
+/// An entry of a descriptor whose value is one number, as those of the known keys are.
 pub static KLV: Layout = Layout {
     name: "klv",
     fields: &[
-        Field::new("length", 0, FieldKind::Number(2), "length of the value, in units of 4 bytes"),
+        Field::new("length", 0, FieldKind::Number(2), "length of the value, in units of 4 bytes: 1"),
         Field::new("key", 2, FieldKind::Hex(2), "0xf001 PCI device id, 0xf002 PCI revision"),
+        Field::new("value", 4, FieldKind::Hex(4), "the device id, or the revision"),
+    ],
+};
+
+/// Another entry of a descriptor.
+pub static KLV_OF_MANY: Layout = Layout {
+    name: "klv_of_many",
+    fields: &[
+        Field::new("length", 0, FieldKind::Number(2), "length of the value, in units of 4 bytes"),
+        Field::new("key", 2, FieldKind::Hex(2), "no known key has such a length"),
         Field::new("value", 4, FieldKind::Rest, "little-endian numbers of 32 bits"),
     ],
 };
@@ -484,7 +494,9 @@ impl PacketReader {
         while self.describe {
             let next = self.described.saturating_sub(1);
             let Some((start, bytes)) = entry(list, next) else { break };
-            if let Some(record) = self.record(&KLV, next, (HEADER_LEN + start, bytes)) {
+            let of_one = entry_len(bytes).is_none_or(|length| length == KLV.size());
+            let layout = if of_one { &KLV } else { &KLV_OF_MANY };
+            if let Some(record) = self.record(layout, next, (HEADER_LEN + start, bytes)) {
                 return record;
             }
         }

@@ -163,5 +163,5 @@ fn unknown_keys_are_noted_once() {
         found.iter().map(|reason| (reason.id, reason.offset())).collect::<Vec<_>>(),
         [(reasons::UNKNOWN_KEY, Some(26))]
     );
-    assert_eq!(read(&input, true, 1).0.iter().filter(|(name, ..)| *name == "klv").count(), 1002);
+    assert_eq!(read(&input, true, 1).0.iter().filter(|(name, ..)| name.starts_with("klv")).count(), 1002);
 }
