@@ -741,6 +741,13 @@ PLAUSIBLE: dict[str, dict[str, tuple[Any, ...]]] = {
         "que_iso_cfg": (0, 1, 3, 0xFFFFFFFF),
     },
     "pds": {"pci_id": ("1dd8:1003", "1dd8:1004")},
+    "xe": {
+        "pci_id": ("8086:e211", "8086:e212", "8086:b080"),
+        "revision": (0, 1, 4),
+        "gts": (3, 1, 15, 5, 2),
+        "ggtt_pages": (4, 5, 0, 1 << 20),
+        "vram_bytes": (256, 255, 512, 0),
+    },
 }
 """Values of attributes by vendor, the usual one first."""
 OF_ALL: dict[str, tuple[Any, ...]] = {

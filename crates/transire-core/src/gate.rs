@@ -388,11 +388,7 @@ impl Gate {
     }
 
     fn find(&mut self, reason: Reason) {
-        if let Some(span) = reason.span
-            && !span.in_payload
-        {
-            self.examined = self.examined.max(span.offset.saturating_add(u64::from(span.length)));
-        }
+        self.examined = self.examined.max(end_of(&reason));
         self.verdict.push(reason);
     }
 
@@ -682,7 +678,9 @@ impl Gate {
                     }
                     let of_source = reason.rule.map_or(reason.attribute, |rule| rule.source);
                     let in_payload = inside && native.value(of_source).is_some();
-                    self.verdict.push(if in_payload { reason.in_payload() } else { *reason });
+                    let reason = if in_payload { reason.in_payload() } else { *reason };
+                    self.examined = self.examined.max(end_of(&reason));
+                    self.verdict.push(reason);
                 }
             }
         }
@@ -691,6 +689,12 @@ impl Gate {
         }
         self.settle(Some(Plan::Verdict))
     }
+}
+
+/// Where in the input ends what a reason is about; 0 where that is in a payload, or nowhere.
+fn end_of(reason: &Reason) -> u64 {
+    let span = reason.span.filter(|span| !span.in_payload);
+    span.map_or(0, |span| span.offset.saturating_add(u64::from(span.length)))
 }
 
 /// An attribute that the header of a sealed stream states otherwise than its payload does.

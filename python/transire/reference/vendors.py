@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from transire.reference import ap, ccw, gvt_g, hisi_acc, mtty, nvidia, nvme, nvme_states, pds, qat
+from transire.reference import ap, ccw, gvt_g, hisi_acc, mtty, nvidia, nvme, nvme_states, pds, qat, xe
 from transire.reference.verdict import Like
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ VENDORS: dict[str, Vendor] = {
     "nvidia": nvidia.VENDOR,
     "hisi-acc": hisi_acc.VENDOR,
     "pds": pds.VENDOR,
+    "xe": xe.VENDOR,
 }
 """By the value of the attribute `vendor`."""
 FORMATS = {
@@ -58,5 +59,6 @@ FORMATS = {
     "nvme-rfc-2025": Format("nvme", nvme_states.like_rfc, nvme_states.read_rfc, nvme_states.settle),
     "nvme-spdk": Format("nvme", nvme_states.like_spdk, nvme_states.refuse_spdk),
     "nvme-ipu-2022": Format("nvme", nvme_states.like_blob, nvme_states.refuse_blob),
+    "xe": Format("xe", xe.like, xe.read),
 }
 """By the value of the attribute `payload_format`."""

@@ -9,6 +9,7 @@ pub mod nvidia;
 pub mod nvme;
 pub mod pds;
 pub mod qat;
+pub mod xe;
 
 #[cfg(test)]
 mod tests;
@@ -26,4 +27,5 @@ pub static VENDORS: Registry = Registry(&[
     &nvidia::VENDOR,
     &hisi_acc::VENDOR,
     &pds::VENDOR,
+    &xe::VENDOR,
 ]);

@@ -7,3 +7,4 @@ mod support;
 
 mod hisi_acc;
 mod mtty;
+mod xe;
