@@ -6,3 +6,4 @@ mod harness;
 mod support;
 
 mod mtty;
+mod qat;

@@ -1,0 +1,223 @@
+//! What was recorded of the driver of qat, against the model of it; and what `strict` makes of the streams.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use transire_core::attribute::{OwnedValue, VENDOR, Value};
+use transire_core::format::{Between, Choices, Driver, DriverStep, Prediction, predict};
+use transire_core::gate::Options;
+use transire_core::profile::ProfileBuilder;
+use transire_core::target::Target;
+use transire_core::vendors::VENDORS;
+use transire_core::vendors::qat::driver::{Device, Loaded, Status};
+use transire_core::vendors::qat::stream::FORMAT;
+use transire_core::vendors::qat::{
+    CAPABILITIES, EXTENDED_COMPRESSION, NO_LIMITS, PFVF_VERSION, RATE_LIMITS, RULES, SERVICE_MAP,
+};
+
+use crate::harness::{
+    Act, Agreement, Case, Row, Table, acts, bytes, first_refusal, golden, name_of, number_of, path, play, predicted,
+    say, strict_table, writes,
+};
+use crate::support::{push, whole};
+
+/// Ring pairs of a virtual function.
+const RING_PAIRS: u64 = 4;
+/// Bytes of the setup block, which is all that a save in pre-copy makes.
+const SETUP: usize = 90;
+/// What a device that was not loaded has as `iovinit` and `compver`, where the recording tells a change from none.
+const FRESH: (u8, u8) = (0, 0x77);
+
+/// The limits of a target in the form of the attribute: those that touch the function's own ring pairs.
+fn limits(said: &str, function: u64) -> OwnedValue {
+    let own = ((1 << RING_PAIRS) - 1) << (RING_PAIRS * function);
+    let all = said.split(',').filter(|limit| limit.contains(':')).filter_map(|limit| {
+        let [service, mask, committed, peak] = limit.split(':').collect::<Vec<_>>()[..] else { panic!("{said}") };
+        let service = ["asym", "sym", "dc", "decomp"][service.parse::<usize>().unwrap()];
+        (number_of(mask) & own != 0).then(|| (format!("{service} {mask}"), format!("{committed}/{peak}")))
+    });
+    let all: Vec<_> = all.collect();
+    let pairs: Vec<_> = all.iter().map(|(key, rates)| (key.as_str(), rates.as_str())).collect();
+    OwnedValue::map(if pairs.is_empty() { &[(NO_LIMITS, NO_LIMITS)] } else { &pairs }).unwrap()
+}
+
+fn target(row: &Row<'_>) -> Arc<Target> {
+    let number = |key| number_of(row.target(key).unwrap());
+    let mask = |key| OwnedValue::mask(&number(key).to_le_bytes()).unwrap();
+    let mut builder = ProfileBuilder::new();
+    builder.set(VENDOR, &Value::Text(transire_core::attribute::Text::constant("qat")).to_owned());
+    builder.set(CAPABILITIES, &mask("gencap"));
+    builder.set(SERVICE_MAP, &Value::Uint(number("svcmap")).to_owned());
+    builder.set(EXTENDED_COMPRESSION, &mask("extdc"));
+    builder.set(PFVF_VERSION, &Value::Uint(5).to_owned());
+    builder.set(RATE_LIMITS, &limits(row.target("sla").unwrap(), number("vf")));
+    let profile = builder.build(&|vendor| VENDORS.dictionary(vendor)).unwrap();
+    Arc::new(Target::new(profile, &RULES).unwrap())
+}
+
+/// The status registers of the four banks behind a name.
+fn status(name: &str) -> Vec<Status> {
+    let mut all = vec![Status::default(); 4];
+    let table = Table::read("qat", "targets.tsv");
+    for row in table.rows().filter(|row| row.get("hw_name") == name) {
+        let bank = &mut all[row.number("bank")];
+        for pair in row.get("registers_read_back_(others_0)").split(';').filter(|pair| pair.contains('=')) {
+            let (register, value) = pair.split_once('=').unwrap();
+            let value = u32::try_from(number_of(value)).unwrap();
+            let order = ["ringstat0", "ringestat", "ringnestat", "ringnfstat", "ringfstat", "ringcstat0"];
+            match order.iter().position(|known| *known == register) {
+                Some(at) => bank.rings[at] = value,
+                None if register == "ringexpstat" => bank.exception = value,
+                None => assert_eq!(register, "ringuostat", "a register that is not compared"),
+            }
+        }
+    }
+    all
+}
+
+/// The device of a row, after what went before. The memory behind its buffer was the same in every run.
+fn device(row: &Row<'_>) -> Device {
+    let fill = u8::from_str_radix(row.target("buffer").unwrap(), 16).unwrap();
+    let mut device = Device::on(&target(row), fill).unwrap().with_memory_behind(0xa5);
+    device = device.with_status(&status(row.target("hw").unwrap()));
+    let mut between = None;
+    for part in row.get("prior").split('+').filter(|part| *part != "-") {
+        let (what, file) = part.split_once(':').unwrap_or((part, ""));
+        match what {
+            "session" | "refused" => {
+                assert_eq!(device.write(&bytes("qat", file)).is_ok(), what == "session", "{}", row.line);
+                assert_eq!(device.resume(), Ok(()), "{}", row.line);
+                between = Some(Between::Ran);
+            }
+            "abandon" => {
+                let (file, length) = file.split_once('@').unwrap();
+                let length: usize = length.parse().unwrap();
+                assert_eq!(device.write(&bytes("qat", file)[..length]), Ok(()), "{}", row.line);
+                between = Some(Between::Reset);
+            }
+            "save" | "precopysave" => {
+                // The source of this file, but for two values that a fresh device has not.
+                let mut saved = bytes("qat", "fresh-symasym.bin");
+                (saved[138], saved[155]) = FRESH;
+                device.saves(if what == "save" { &saved } else { &saved[..SETUP] });
+            }
+            "reset" => between = Some(Between::Reset),
+            "reopen" => between = Some(Between::Reopened),
+            other => panic!("{other}: {}", row.line),
+        }
+    }
+    if let Some(between) = between {
+        device.again(between);
+    }
+    device
+}
+
+/// What was loaded, as the table has it.
+fn loaded(loaded: &Loaded) -> String {
+    let mut parts = Vec::new();
+    if loaded.initialised.is_some_and(|value| value != FRESH.0) {
+        parts.push("iovinit".to_owned());
+    }
+    if let Some(version) = loaded.pfvf_version.filter(|version| *version != FRESH.1) {
+        parts.push(format!("compver={version}"));
+    }
+    if !loaded.registers.is_empty() {
+        parts.push(format!("miscbar={}/4", loaded.registers.len()));
+    }
+    if !loaded.banks.is_empty() {
+        let banks: Vec<_> = (0..loaded.banks.len()).map(|bank| bank.to_string()).collect();
+        parts.push(format!("banks={}", banks.join(",")));
+    }
+    if parts.is_empty() { "-".into() } else { parts.join(";") }
+}
+
+fn reason(device: &Device) -> String {
+    let text = device.refusal().map_or("-".into(), |refusal| refusal.to_string());
+    text.trim_end_matches(':').to_owned()
+}
+
+/// Holds the model against a row; returns which kind of row it is.
+fn check(row: &Row<'_>) -> &'static str {
+    let what = row.line;
+    let input = bytes("qat", row.get("file"));
+    assert_eq!(input.len(), row.number("file_bytes"), "{what}");
+    let (acts, keep_going) = acts(row.get("write_mode"), &input);
+
+    let mut device = device(row);
+    let mut made = Vec::new();
+    let mut reasons = Vec::new();
+    for act in &acts {
+        let call = play(&mut device, std::slice::from_ref(act), true);
+        let refused = call.iter().any(|call| call.result.is_err());
+        let wrote = call.iter().any(|call| call.step == DriverStep::Write);
+        made.extend(call);
+        if refused {
+            reasons.push(reason(&device));
+        }
+        if refused && wrote && !keep_going {
+            break;
+        }
+    }
+    let writes = made.iter().filter(|call| call.step == DriverStep::Write);
+    assert_eq!(writes.clone().count(), row.number("write_calls"), "{what}");
+    assert_eq!(writes.clone().filter(|call| call.result.is_err()).count(), row.number("refused_writes"), "{what}");
+    let place = writes.clone().find(|call| call.result.is_err()).map_or("-".into(), |call| call.place());
+    assert_eq!(place, row.get("refused_write_offset+length"), "{what}");
+
+    let resumed = device.resume();
+    let why = if resumed.is_ok() { "-".into() } else { reason(&device) };
+    assert_eq!(name_of(resumed), row.get("set_state_RUNNING_afterwards"), "{what}");
+    assert_eq!(why, row.get("set_state_reason"), "{what}");
+    assert_eq!(if resumed.is_ok() { "RUNNING" } else { "RESUMING" }, row.get("state_afterwards"), "{what}");
+    assert_eq!(loaded(device.loaded()), row.get("loaded_into_device"), "{what}");
+    let first = first_refusal(&made).map(|call| (call.step.name(), name_of(call.result)));
+    let last = if resumed.is_ok() { ("none", "ok") } else { ("set_state", name_of(resumed)) };
+    assert_eq!(first.unwrap_or(last), (row.get("step"), row.get("result")), "{what}");
+    assert_eq!(reasons.first().unwrap_or(&why), row.get("reason"), "{what}");
+
+    kind(row, &acts)
+}
+
+/// What `predict` says of the row's writes on a device that was just opened and of which nothing else is known.
+fn kind(row: &Row<'_>, acts: &[Act<'_>]) -> &'static str {
+    if !acts.iter().all(|act| matches!(act, Act::Write { .. })) {
+        return "change the state between writes";
+    }
+    let open = || FORMAT.driver.unwrap()(&target(row), Choices::NONE).unwrap();
+    // Registers that show something else than was saved are neither in the stream nor in the target.
+    let hardware = ["readback", "device-exception"].iter().any(|what| row.get("reason").contains(what));
+    let ask = |driver: &mut dyn Driver| if hardware { predict_depends(driver, acts) } else { predicted(row, driver, acts) };
+
+    let mut forgetful = open();
+    forgetful.forget();
+    let forgotten = ask(forgetful.as_mut());
+    if row.get("prior") != "-" {
+        assert!(matches!(forgotten, Agreement::Depends(_)) || row.get("result") == "EINVAL", "{}", row.line);
+        return "follow earlier sessions";
+    }
+    match ask(open().as_mut()) {
+        Agreement::Depends(on) => on,
+        Agreement::Agrees if hardware => "hang on what the status registers show",
+        Agreement::Agrees => "are predicted",
+    }
+}
+
+/// The same where only what it depends on can be held against the row.
+fn predict_depends(driver: &mut dyn Driver, acts: &[Act<'_>]) -> Agreement {
+    match predict(driver, writes(acts).unwrap().into_iter()) {
+        Prediction::Depends(on) => Agreement::Depends(on),
+        _ => Agreement::Agrees,
+    }
+}
+
+#[test]
+fn the_model_agrees_with_the_driver_row_by_row() {
+    let table = Table::read("qat", "acceptance.tsv");
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in table.rows() {
+        *kinds.entry(check(&row)).or_default() += 1;
+    }
+    let rows: usize = kinds.values().sum();
+    say(&format!("qat: {rows} rows agree; {kinds:?}"));
+    assert_eq!(rows, 568);
+}
