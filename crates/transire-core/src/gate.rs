@@ -737,7 +737,8 @@ impl Attributes for Source<'_> {
     }
 
     fn awaits(&self, id: AttributeId) -> bool {
-        self.native.is_some_and(|native| native.awaits(id)) && self.header.is_none_or(|header| header.value(id).is_none())
+        self.native.is_some_and(|native| native.awaits(id))
+            && self.header.is_none_or(|header| header.value(id).is_none())
     }
 }
 

@@ -132,22 +132,16 @@ pub static SECTION: Layout = Layout {
 };
 
 /// The value of CONFIG/gencap.
-pub static GENCAP: Layout = Layout {
-    name: "gencap",
-    fields: &[Field::new("gencap", 0, FieldKind::Hex(4), "capability mask")],
-};
+pub static GENCAP: Layout =
+    Layout { name: "gencap", fields: &[Field::new("gencap", 0, FieldKind::Hex(4), "capability mask")] };
 
 /// The value of CONFIG/svcmap.
-pub static SVCMAP: Layout = Layout {
-    name: "svcmap",
-    fields: &[Field::new("svcmap", 0, FieldKind::Hex(2), "service of each ring pair")],
-};
+pub static SVCMAP: Layout =
+    Layout { name: "svcmap", fields: &[Field::new("svcmap", 0, FieldKind::Hex(2), "service of each ring pair")] };
 
 /// The value of CONFIG/extdc.
-pub static EXTDC: Layout = Layout {
-    name: "extdc",
-    fields: &[Field::new("extdc", 0, FieldKind::Hex(4), "extended compression capabilities")],
-};
+pub static EXTDC: Layout =
+    Layout { name: "extdc", fields: &[Field::new("extdc", 0, FieldKind::Hex(4), "extended compression capabilities")] };
 
 /// The value of GENER/iovinit.
 pub static IOVINIT: Layout = Layout {
@@ -204,7 +198,12 @@ pub static BANK: Layout = Layout {
         Field::new("iaintcolen", 60, FieldKind::Hex(4), "interrupt coalescing enabled"),
         Field::new("iaintcolctl", 64, FieldKind::Hex(4), "interrupt coalescing; loaded with bit 31 set"),
         Field::new("iaintflagandcolen", 68, FieldKind::Hex(4), "interrupt flags and coalescing"),
-        Field::new("ringexpstat", 72, FieldKind::Hex(4), "exception; anything but 0 ends the load of the bank untested"),
+        Field::new(
+            "ringexpstat",
+            72,
+            FieldKind::Hex(4),
+            "exception; anything but 0 ends the load of the bank untested",
+        ),
         Field::new("ringexpintenable", 76, FieldKind::Hex(4), "exception interrupts enabled"),
         Field::new("ringsrvarben", 80, FieldKind::Hex(4), "ring service arbiter enabled"),
         Field::new("reserved0", 84, FieldKind::Hex(4), "not saved"),
@@ -434,10 +433,7 @@ impl<'a, 'b> Walk<'a, 'b> {
         let count = Datum::Count(widen(expected.len()));
         self.field(usize::from(sections) == expected.len(), reasons::COUNT, &PREAMBLE, "n_sects", start, count)?;
         self.padded = false;
-        Ok(Preamble {
-            sections: expected.len(),
-            end: start.saturating_add(PREAMBLE_LEN).saturating_add(index(size)),
-        })
+        Ok(Preamble { sections: expected.len(), end: start.saturating_add(PREAMBLE_LEN).saturating_add(index(size)) })
     }
 
     fn sections_of_block(
