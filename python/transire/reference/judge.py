@@ -63,6 +63,8 @@ def judge(
     source: Mapping[str, Stated], target: Target, vendor: Vendor, now: int | None
 ) -> Iterator[tuple[Reason, str]]:
     """Every finding, with the name of its rule. `now` in seconds since 1970, or None where the time is not known."""
+    awaited = {name for name, stated in source.items() if stated == a.AWAITED}
+    source = {name: stated for name, stated in source.items() if name not in awaited}
     derived = vendor.derive({name: stated.value for name, stated in source.items()})
     # What only follows from others has no offset.
     known = {name: Stated(value, None) for name, value in derived.items()} | dict(source)
@@ -80,7 +82,7 @@ def judge(
         for one in names if name not in asked else ():
             note = "accepted-by-target" if target.accepts[one] in meant else "accept-out-of-scope"
             yield Reason(f"{one}.{note}", Outcome.COMPATIBLE), name
-        if (name not in asked) if own else rule.when(both):
+        if name not in awaited and ((name not in asked) if own else rule.when(both)):
             for reason in _ask(rule, own, known, both, vendor, now):
                 yield reason, name
         asked.add(name)

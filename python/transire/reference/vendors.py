@@ -48,5 +48,8 @@ VENDORS: dict[str, Vendor] = {
     "nvidia": nvidia.VENDOR,
 }
 """By the value of the attribute `vendor`."""
-FORMATS = {"mtty": Format("mtty", begins_with(mtty.MAGIC), mtty.read)}
+FORMATS = {
+    "mtty": Format("mtty", begins_with(mtty.MAGIC), mtty.read),
+    "qat": Format("qat", begins_with(qat.MAGIC), qat.read),
+}
 """By the value of the attribute `payload_format`."""
