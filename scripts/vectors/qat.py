@@ -84,7 +84,7 @@ LIMITS = (limit(0, 0x300, 50, 50), limit(2, 0xC00, 10, 1000))
 NAMED_LIMITS = {"asym 0x300": "50/50", "dc 0xc00": "10/1000"}
 
 
-DEVICE = attribute(0x8004, 10, u16(0x8086) + u16(0x4941))
+DEVICE = attribute(0x0004, 10, u16(0x8086) + u16(0x4941))
 
 
 def before(**attributes: Any) -> dict[str, Any]:
