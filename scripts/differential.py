@@ -10,10 +10,12 @@ the rules, every note.
 from __future__ import annotations
 
 import argparse
+import functools
 import multiprocessing
 import struct
 import sys
 import time
+import tomllib
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -167,6 +169,8 @@ def make(random: Random) -> Case:
         if rarely(random, 6):
             data = change(random, data)
         return Case(data, said if not rarely(random, 20) else None)
+    if rarely(random, 10):
+        return captured(random)
     kind = random.randrange(20)
     if kind < 3:
         data = native(random)
@@ -180,6 +184,25 @@ def make(random: Random) -> Case:
         for _ in range(random.choice((1, 1, 1, 2, 3))):
             data = change(random, data)
     return Case(data, target(random) if random.randrange(12) else None)
+
+
+@functools.cache
+def fixtures(vendor: str) -> tuple[tuple[bytes, ...], tuple[Said | None, ...]]:
+    """The vendor's captured and forged streams, and the targets that lie beside them, or none."""
+    folder = Path(__file__).parent.parent / "fixtures" / vendor
+    targets = [tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.toml"))]
+    return tuple(path.read_bytes() for path in sorted(folder.rglob("*.bin"))), (*targets, None)
+
+
+def captured(random: Random) -> Case:
+    """A stream of the fixtures, changed in its beginning more often than behind it."""
+    streams, targets = fixtures(random.choice(sorted({row.vendor for row in FORMATS.values()})))
+    data = random.choice(streams)
+    most = random.choice((100, 400, 2400, len(data)))
+    head, rest = data[:most], data[most:]
+    for _ in range(random.choice((0, 1, 1, 2))):
+        head = change(random, head) if head else head
+    return Case(head + rest, random.choice(targets))
 
 
 def octets(random: Random, length: int) -> bytes:

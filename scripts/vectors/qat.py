@@ -8,7 +8,8 @@ from typing import Any
 REASONS_OF_VENDOR = {
     "unrecognized": "qat.version qat.section-unknown",
     "corrupt": (
-        "qat.preamble qat.section-bounds qat.section-count qat.section-order qat.section-size qat.flag-byte qat.rate-limit"
+        "qat.preamble qat.section-bounds qat.section-count qat.section-order qat.section-size "
+        "qat.flag-byte qat.rate-limit"
     ),
     "compatible": "qat.exception qat.padding",
 }
@@ -104,36 +105,59 @@ def add(native: Native) -> None:
 
 def add_good(native: Native) -> None:
     """Streams that pass, and where they are cut."""
-    native.strict("stream-example", "the worked example, before a target that takes any device", EXAMPLE, ACCEPTED, target=TARGET)
+    native.strict(
+        "stream-example", "the worked example, before a target that takes any device", EXAMPLE, ACCEPTED, target=TARGET
+    )
     native.strict("stream-example-no-target", "its structure alone", EXAMPLE)
     limited = stream(setup(), state(*LIMITS))
     native.strict("stream-limits", "two rate limits", limited, ACCEPTED, target=before(rate_limits=NAMED_LIMITS))
-    four = [limit(at, 0x1000 << at, 2 * at, 2 * at + 1) for at in range(3)] + [limit(3, 1 << 63, 0xFFFFFFFF, 0xFFFFFFFF)]
+    four = [limit(at, 0x1000 << at, 2 * at, 2 * at + 1) for at in range(3)] + [
+        limit(3, 1 << 63, 0xFFFFFFFF, 0xFFFFFFFF)
+    ]
     named = {"asym 0x1000": "0/1", "sym 0x2000": "2/3", "dc 0x4000": "4/5"}
     named["decomp 0x8000000000000000"] = "4294967295/4294967295"
     native.strict(
-        "stream-limits-four", "the most, and the highest numbers", stream(setup(), state(*four)), ACCEPTED,
-        target=before(rate_limits=named), flags="Boundary",
-    )  # fmt: skip
+        "stream-limits-four",
+        "the most, and the highest numbers",
+        stream(setup(), state(*four)),
+        ACCEPTED,
+        target=before(rate_limits=named),
+        flags="Boundary",
+    )
     cut = "stream.truncated"
     native.strict("stream-cut-3", "inside the magic", EXAMPLE[:3], ("magic.truncated", 3), flags="Boundary")
     native.strict("stream-cut-4", "a magic and no more", EXAMPLE[:4], (cut, 4), flags="Boundary")
     native.strict("stream-cut-89", "inside the setup block", EXAMPLE[:89], (cut, 89), target=TARGET, flags="Boundary")
-    native.strict("stream-cut-90", "what pre-copy gives", EXAMPLE[:90], (cut, 90), ACCEPTED, target=TARGET, flags="Boundary")
-    native.strict("stream-cut-2340", "at the end of the state: a whole stream has 4,096 bytes", EXAMPLE[:2340], (cut, 2340))
+    native.strict(
+        "stream-cut-90", "what pre-copy gives", EXAMPLE[:90], (cut, 90), ACCEPTED, target=TARGET, flags="Boundary"
+    )
+    native.strict(
+        "stream-cut-2340", "at the end of the state: a whole stream has 4,096 bytes", EXAMPLE[:2340], (cut, 2340)
+    )
     native.strict("stream-cut-4095", "a byte short", EXAMPLE[:4095], (cut, 4095), flags="Boundary")
     native.strict("stream-trailing", "a byte more", EXAMPLE + b"\0", ("stream.trailing", 4096), flags="Boundary")
     native.sealed(
-        "stream-sealed", "the example in an envelope whose header says which device it is",
-        [DEVICE, attribute(0x8101, 7, b"\x67"), uint(0x8102, 0x1249),
-         attribute(0x8103, 7, b"\0"), attribute(0x8105, 11, u16(4) + b"none" + u16(4) + b"none")],
+        "stream-sealed",
+        "the example in an envelope whose header says which device it is",
+        [
+            DEVICE,
+            attribute(0x8101, 7, b"\x67"),
+            uint(0x8102, 0x1249),
+            attribute(0x8103, 7, b"\0"),
+            attribute(0x8105, 11, u16(4) + b"none" + u16(4) + b"none"),
+        ],
         [EXAMPLE[:90], EXAMPLE[90:]],
-        payload_format="qat", target={"vendor": "qat", "attributes": ATTRIBUTES},
-    )  # fmt: skip
+        payload_format="qat",
+        target={"vendor": "qat", "attributes": ATTRIBUTES},
+    )
     native.sealed(
-        "stream-sealed-flag-byte", "the envelope's checksums say nothing against it", [DEVICE],
-        [stream(setup(), state(initialised=2))], ("qat.flag-byte", 138, True), payload_format="qat",
-    )  # fmt: skip
+        "stream-sealed-flag-byte",
+        "the envelope's checksums say nothing against it",
+        [DEVICE],
+        [stream(setup(), state(initialised=2))],
+        ("qat.flag-byte", 138, True),
+        payload_format="qat",
+    )
 
 
 def add_setup(native: Native) -> None:
@@ -164,7 +188,7 @@ def add_setup(native: Native) -> None:
         ("name-unended", "eight letters are no name", 22, b"xx", "qat.section-unknown", 16),
         ("gencap-3", "the driver takes what is there as a number", 40, u32(3), "qat.section-size", 40),
         ("gencap-5", "a value has its own size", 40, u32(5), "qat.section-size", 40),
-    )  # fmt: skip
+    )
     for name, comment, at, new, reason, offset in changes:
         wrong(name, comment, put(good, at, new), reason, offset)
     longer = put(good, 12, u32(75)) + b"\0"
@@ -176,7 +200,9 @@ def add_setup(native: Native) -> None:
     one = put(setup(CAPABILITIES), 28, u32(3))
     wrong("gencap-alone", "no room for the others", one, "qat.section-bounds", 52)
     wrong("version-and-preamble", "the version comes first", put(put(good, 4, u32(3)), 8, u16(0)), "qat.version", 4)
-    wrong("size-and-n-sects", "the size comes before n_sects", put(good, 10, u16(0) + u32(4081)), "qat.section-bounds", 12)
+    wrong(
+        "size-and-n-sects", "the size comes before n_sects", put(good, 10, u16(0) + u32(4081)), "qat.section-bounds", 12
+    )
     wrong("magic", "another magic", put(good, 3, b"\0"), "magic.unrecognized", 0)
 
 
@@ -223,10 +249,21 @@ def add_state(native: Native) -> None:
     wrong("padding-ring", "a ring that no bank has", put(EXAMPLE, 356 + 136, b"\1"), (padding, 492))
     wrong("padding-filler", "behind the state", put(EXAMPLE, 4095, b"\1"), (padding, 4095))
     filled = EXAMPLE[:2340] + b"\xa5" * 1756
-    wrong("padding-all", "as Linux 6.12 leaves old memory", put(put(filled, 23, b"\xa5"), 112, b"\xa5"),
-          (padding, 23), (padding, 112), (padding, 2340))  # fmt: skip
-    wrong("note-and-error", "a note that was found before stays", put(put(EXAMPLE, 23, b"\1"), 90, b"\0"),
-          ("qat.preamble", 90), (padding, 23))  # fmt: skip
+    wrong(
+        "padding-all",
+        "as Linux 6.12 leaves old memory",
+        put(put(filled, 23, b"\xa5"), 112, b"\xa5"),
+        (padding, 23),
+        (padding, 112),
+        (padding, 2340),
+    )
+    wrong(
+        "note-and-error",
+        "a note that was found before stays",
+        put(put(EXAMPLE, 23, b"\1"), 90, b"\0"),
+        ("qat.preamble", 90),
+        (padding, 23),
+    )
 
 
 def add_rules(native: Native) -> None:
@@ -240,31 +277,60 @@ def add_rules(native: Native) -> None:
     }
     for name, (attribute_, value, reason, offset) in refused.items():
         native.strict(
-            f"stream-{name}", "told from the setup block", EXAMPLE, (f"{attribute_}.{reason}", offset), ACCEPTED,
+            f"stream-{name}",
+            "told from the setup block",
+            EXAMPLE,
+            (f"{attribute_}.{reason}", offset),
+            ACCEPTED,
             target=before(**{attribute_: value}),
-        )  # fmt: skip
+        )
     compressed = stream(setup(CAPABILITIES, SERVICES, section("extdc", u32(1))), state())
     native.strict(
-        "stream-compression", "told from the setup block", compressed, ("extended_compression.not-subset", 86), ACCEPTED,
+        "stream-compression",
+        "told from the setup block",
+        compressed,
+        ("extended_compression.not-subset", 86),
+        ACCEPTED,
         target=TARGET,
-    )  # fmt: skip
+    )
     limited = stream(setup(), state(*LIMITS))
-    native.strict("stream-limits-lacking", "told from the whole", limited, ("rate_limits.not-subset", 172), ACCEPTED, target=TARGET)
+    native.strict(
+        "stream-limits-lacking",
+        "told from the whole",
+        limited,
+        ("rate_limits.not-subset", 172),
+        ACCEPTED,
+        target=TARGET,
+    )
     lower = before(rate_limits={"asym 0x300": "50/49", "dc 0xc00": "10/999"})
-    native.strict("stream-limits-lower", "told from the whole", limited, ("rate_limits.not-at-least", 172), ACCEPTED, target=lower)
+    native.strict(
+        "stream-limits-lower", "told from the whole", limited, ("rate_limits.not-at-least", 172), ACCEPTED, target=lower
+    )
     three = stream(setup(), state(*LIMITS, banks=(BANK,) * 3))
     native.strict(
-        "stream-banks-3", "the place of the number of banks follows the limits", three, ("ring_banks.not-equal", 320 + 48), ACCEPTED,
+        "stream-banks-3",
+        "the place of the number of banks follows the limits",
+        three,
+        ("ring_banks.not-equal", 320 + 48),
+        ACCEPTED,
         target=before(rate_limits=NAMED_LIMITS),
-    )  # fmt: skip
+    )
     newer = stream(setup(), state(protocol=5))
     note = ("pfvf_version.newer-than-target", 155)
     native.strict("stream-protocol-newer", "noted, from the whole", newer, ACCEPTED, note, target=TARGET)
     note = ("pfvf_version.absent", 155)
-    native.strict("stream-protocol-0", "noted, from the whole", stream(setup(), state(protocol=0)), ACCEPTED, note, target=TARGET)
+    native.strict(
+        "stream-protocol-0", "noted, from the whole", stream(setup(), state(protocol=0)), ACCEPTED, note, target=TARGET
+    )
     cut = limited[:2388]
-    native.strict("stream-limits-cut", "what was not read is not held against the target", cut, ("stream.truncated", 2388), ACCEPTED,
-                  target=TARGET)  # fmt: skip
+    native.strict(
+        "stream-limits-cut",
+        "what was not read is not held against the target",
+        cut,
+        ("stream.truncated", 2388),
+        ACCEPTED,
+        target=TARGET,
+    )
 
 
 def add_driver(native: Native) -> None:
@@ -280,28 +346,71 @@ def add_driver(native: Native) -> None:
     driver("version-0", "a version that none writes is taken", put(EXAMPLE, 4, u32(0)))
     driver("state-size", "the state block's size is not used", put(EXAMPLE, 102, u32(0xFFFFFFFF)))
     driver("unknown-section", "passed over", put(EXAMPLE, 188, b"visrx"))
-    driver("version-2", "not remembered as seen, so refused again", put(EXAMPLE, 4, u32(2)), "split:90",
-           at=0, holds="previous", **refused)  # fmt: skip
+    driver(
+        "version-2",
+        "not remembered as seen, so refused again",
+        put(EXAMPLE, 4, u32(2)),
+        "split:90",
+        at=0,
+        holds="previous",
+        **refused,
+    )
     more = put(EXAMPLE, 51, b"\x80")
-    driver("capabilities-ignored", "refused once, and loaded all the same", more, "split:90", at=0, holds="input", **refused)
-    driver("capabilities-part", "a refusal that is ignored, then another one in the state block",
-           put(more, 308, b"F"), at=0, holds="part", **refused)  # fmt: skip
+    driver(
+        "capabilities-ignored",
+        "refused once, and loaded all the same",
+        more,
+        "split:90",
+        at=0,
+        holds="input",
+        **refused,
+    )
+    driver(
+        "capabilities-part",
+        "a refusal that is ignored, then another one in the state block",
+        put(more, 308, b"F"),
+        at=0,
+        holds="part",
+        **refused,
+    )
     at_end = {"step": "set_state", "errno": "EINVAL"}
     driver("state-magic", "told at the end only", put(EXAMPLE, 90, b"\0"), at=4096, holds="previous", **at_end)
     driver("etrbar-missing", "what was loaded before stays", put(EXAMPLE, 308, b"F"), at=4096, holds="part", **at_end)
     limited = stream(setup(), state(*LIMITS))
     driver("limits-lacking", "told at the end only", limited, at=4096, holds="part", **at_end)
-    driver("trailing", "a write beyond the buffer is refused whole", EXAMPLE + b"\0", "split:4096",
-           at=4096, step="write", errno="ENOMEM", holds="input")  # fmt: skip
+    driver(
+        "trailing",
+        "a write beyond the buffer is refused whole",
+        EXAMPLE + b"\0",
+        "split:4096",
+        at=4096,
+        step="write",
+        errno="ENOMEM",
+        holds="input",
+    )
     driver("cut-2004", "what a load takes is there", EXAMPLE[:2004])
     driver("cut-1999", "a register's last byte is the buffer's", EXAMPLE[:1999], depends=True)
     driver("cut-100", "on a buffer that held no stream", EXAMPLE[:100], at=100, holds="previous", **at_end)
-    driver("earlier", "a setup block that an earlier session wrote is not tested again", EXAMPLE, depends=True,
-           earlier="unknown")  # fmt: skip
-    driver("earlier-no-state", "no earlier session can have made this one load", put(EXAMPLE, 90, b"\0"),
-           at=4096, holds="previous", earlier="unknown", **at_end)  # fmt: skip
+    driver(
+        "earlier",
+        "a setup block that an earlier session wrote is not tested again",
+        EXAMPLE,
+        depends=True,
+        earlier="unknown",
+    )
+    driver(
+        "earlier-no-state",
+        "no earlier session can have made this one load",
+        put(EXAMPLE, 90, b"\0"),
+        at=4096,
+        holds="previous",
+        earlier="unknown",
+        **at_end,
+    )
     moved = block(section("CONFIG", CAPABILITIES + SERVICES + COMPRESSION, 3), 1)
     short = state(banks=(BANK, BANK, BANK, b""))
     filler = bytes(4096 - len(moved) - len(short) - 16)
     shifted = block(section("filler", filler) + short[16:], 4)
-    driver("behind-the-buffer", "the last bank's registers are taken from behind the buffer", moved + shifted, depends=True)
+    driver(
+        "behind-the-buffer", "the last bank's registers are taken from behind the buffer", moved + shifted, depends=True
+    )

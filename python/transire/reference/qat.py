@@ -27,9 +27,7 @@ PREAMBLE = Struct(
 """What a block begins with."""
 SECTION = Struct("id" / Bytes(8), "size" / Int32ul, "sub_sects" / Int32ul)
 """The header of a section."""
-RATE_LIMIT = Struct(
-    "srv" / Int32ul, "padding" / Bytes(4), "rp_mask" / Int64ul, "cir" / Int32ul, "pir" / Int32ul
-)
+RATE_LIMIT = Struct("srv" / Int32ul, "padding" / Bytes(4), "rp_mask" / Int64ul, "cir" / Int32ul, "pir" / Int32ul)
 """A record of GENER/sla."""
 
 
