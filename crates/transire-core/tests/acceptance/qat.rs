@@ -28,15 +28,22 @@ const SETUP: usize = 90;
 /// What a device that was not loaded has as `iovinit` and `compver`, where the recording tells a change from none.
 const FRESH: (u8, u8) = (0, 0x77);
 
-/// The limits of a target in the form of the attribute: those that touch the function's own ring pairs.
-fn limits(said: &str, function: u64) -> OwnedValue {
+/// The limits of a target that touch the function's own ring pairs: service, mask, committed and peak rate.
+fn own_limits(said: &str, function: u64) -> impl Iterator<Item = [u64; 4]> {
     let own = ((1 << RING_PAIRS) - 1) << (RING_PAIRS * function);
-    let all = said.split(',').filter(|limit| limit.contains(':')).filter_map(|limit| {
-        let [service, mask, committed, peak] = limit.split(':').collect::<Vec<_>>()[..] else { panic!("{said}") };
-        let service = ["asym", "sym", "dc", "decomp"][service.parse::<usize>().unwrap()];
-        (number_of(mask) & own != 0).then(|| (format!("{service} {mask}"), format!("{committed}/{peak}")))
-    });
-    let all: Vec<_> = all.collect();
+    let all = said.split(',').filter(|limit| limit.contains(':'));
+    let numbers = all.map(|limit| <[u64; 4]>::try_from(limit.split(':').map(number_of).collect::<Vec<_>>()).unwrap());
+    numbers.filter(move |[_, mask, ..]| mask & own != 0)
+}
+
+/// The same in the form of the attribute.
+fn limits(said: &str, function: u64) -> OwnedValue {
+    let all: Vec<_> = own_limits(said, function)
+        .map(|[service, mask, committed, peak]| {
+            let service = ["asym", "sym", "dc", "decomp"][usize::try_from(service).unwrap()];
+            (format!("{service} {mask:#x}"), format!("{committed}/{peak}"))
+        })
+        .collect();
     let pairs: Vec<_> = all.iter().map(|(key, rates)| (key.as_str(), rates.as_str())).collect();
     OwnedValue::map(if pairs.is_empty() { &[(NO_LIMITS, NO_LIMITS)] } else { &pairs }).unwrap()
 }
@@ -131,13 +138,110 @@ fn loaded(loaded: &Loaded) -> String {
     if parts.is_empty() { "-".into() } else { parts.join(";") }
 }
 
+/// A section of a save.
+fn section(id: &str, children: u32, content: &[u8]) -> Vec<u8> {
+    let mut name = [0; 8];
+    name[..id.len()].copy_from_slice(id.as_bytes());
+    let size = u32::try_from(content.len()).unwrap();
+    [&name[..], &size.to_le_bytes(), &children.to_le_bytes(), content].concat()
+}
+
+/// A block of a save.
+fn block(sections: u16, content: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(content.len()).unwrap();
+    let head = [0xea, 0xca, 0xf5, 0xad, 1, 0, 0, 0, 16, 0];
+    [&head[..], &sections.to_le_bytes(), &size.to_le_bytes(), content].concat()
+}
+
+/// What a device that was loaded with this saves: the registers that a load brings back, and those that only show what
+/// the hardware does.
+fn saved_again(row: &Row<'_>, loaded: &Loaded) -> Vec<u8> {
+    let number = |key| u32::try_from(number_of(row.target(key).unwrap())).unwrap();
+    let values = [
+        section("gencap", 0, &number("gencap").to_le_bytes()),
+        section("svcmap", 0, &number("svcmap").to_le_bytes()[..2]),
+        section("extdc", 0, &number("extdc").to_le_bytes()),
+    ];
+    // In the order of the recording, which a map does not keep.
+    let function = number_of(row.target("vf").unwrap());
+    let limits = own_limits(row.target("sla").unwrap(), function).map(|[service, mask, committed, peak]| {
+        let low = |number: u64| u32::try_from(number).unwrap().to_le_bytes();
+        [&service.to_le_bytes()[..], &mask.to_le_bytes(), &low(committed), &low(peak)].concat()
+    });
+    let general = [
+        section("iovinit", 0, &[loaded.initialised.unwrap()]),
+        section("compver", 0, &[loaded.pfvf_version.unwrap()]),
+        section("sla", 0, &limits.collect::<Vec<_>>().concat()),
+    ];
+    let [mask, private_mask, to_function, from_function] = loaded.registers[..] else { panic!("{}", row.line) };
+    let registers = [
+        ("visrc", 0),
+        ("vimsk", mask),
+        ("vispv", 0),
+        ("vimpv", private_mask),
+        ("pf2vm", to_function),
+        ("vm2pf", from_function),
+    ];
+    let registers = registers.map(|(id, value)| section(id, 0, &value.to_le_bytes()));
+    let banks =
+        loaded.banks.iter().zip(status(row.target("hw").unwrap())).enumerate().map(|(number, (taken, status))| {
+            let mut bank = [0; 472];
+            let exception = taken[72..76] != [0; 4];
+            // iaintflagen, iaintflagsrcsel0, iaintcolen, iaintcolctl, iaintflagandcolen, ringexpintenable, ringsrvarben.
+            for at in [44, 52, 60, 64, 68, 76, 80].into_iter().filter(|at| *at != 80 || !exception) {
+                bank[at..at + 4].copy_from_slice(&taken[at..at + 4]);
+            }
+            bank[67] |= 0x80;
+            for ring in [88, 112] {
+                bank[ring..ring + 20].copy_from_slice(&taken[ring..ring + 20]);
+            }
+            for (at, shown) in [0, 12, 16, 20, 24, 28].into_iter().zip(status.rings) {
+                bank[at..at + 4].copy_from_slice(&shown.to_le_bytes());
+            }
+            bank[72..76].copy_from_slice(&status.exception.to_le_bytes());
+            // No stream brings this one back: it shows what the hardware of the recording did.
+            bank[8] = u8::from(row.target("hw") == Some("busy-b") && number == 3);
+            section(&format!("bnk{number:x}"), 1, &section("mregs", 0, &bank))
+        });
+    let state = [
+        section("GENER", 3, &general.concat()),
+        section("MISCBAR", 6, &registers.concat()),
+        section("ETRBAR", 4, &banks.collect::<Vec<_>>().concat()),
+    ];
+    let mut saved = [block(1, &section("CONFIG", 3, &values.concat())), block(3, &state.concat())].concat();
+    saved.resize(4096, 0);
+    saved
+}
+
+/// Holds what the device then saves against the input, where the recording counted the bytes that differ.
+fn check_save(row: &Row<'_>, loaded: &Loaded, input: &[u8]) -> bool {
+    /// Whose state block the recording did not look for: their setup block does not say that it has a section.
+    const SETUP_ALONE: [&str; 2] = ["mutated/setup-nsects-0.bin", "mutated/CONFIG-size-zero.bin"];
+    let Some(count) = row.get("resaved_state").strip_suffix(" bytes differ") else { return false };
+    if SETUP_ALONE.contains(&row.get("file")) {
+        return false;
+    }
+    let field = |at: usize, bytes: usize| {
+        let bytes = input.get(at..at + bytes).unwrap_or(&[]);
+        bytes.iter().rev().fold(0, |sum, byte| sum << 8 | usize::from(*byte))
+    };
+    let state = field(8, 2) + field(12, 4);
+    let first = state + field(state + 8, 2);
+    // Up to the end of the last section.
+    let end = (0..field(state + 10, 2)).fold(first, |at, _| at + 16 + field(at + 8, 4)).min(input.len()).min(4096);
+    let differ = saved_again(row, loaded).iter().zip(&input[..end]).filter(|(one, other)| one != other).count();
+    assert_eq!(differ.to_string(), count, "{}", row.line);
+    true
+}
+
 fn reason(device: &Device) -> String {
     let text = device.refusal().map_or("-".into(), |refusal| refusal.to_string());
     text.trim_end_matches(':').to_owned()
 }
 
-/// Holds the model against a row; returns which kind of row it is.
-fn check(row: &Row<'_>) -> &'static str {
+/// Holds the model against a row; returns which kind of row it is, and whether a save told
+/// what the device then held.
+fn check(row: &Row<'_>) -> (&'static str, bool) {
     let what = row.line;
     let input = bytes("qat", row.get("file"));
     assert_eq!(input.len(), row.number("file_bytes"), "{what}");
@@ -170,12 +274,13 @@ fn check(row: &Row<'_>) -> &'static str {
     assert_eq!(why, row.get("set_state_reason"), "{what}");
     assert_eq!(if resumed.is_ok() { "RUNNING" } else { "RESUMING" }, row.get("state_afterwards"), "{what}");
     assert_eq!(loaded(device.loaded()), row.get("loaded_into_device"), "{what}");
+    let held = check_save(row, device.loaded(), &input);
     let first = first_refusal(&made).map(|call| (call.step.name(), name_of(call.result)));
     let last = if resumed.is_ok() { ("none", "ok") } else { ("set_state", name_of(resumed)) };
     assert_eq!(first.unwrap_or(last), (row.get("step"), row.get("result")), "{what}");
     assert_eq!(reasons.first().unwrap_or(&why), row.get("reason"), "{what}");
 
-    kind(row, &acts)
+    (kind(row, &acts), held)
 }
 
 /// What `predict` says of the row's writes on a device that was just opened and of which nothing else is known.
@@ -215,12 +320,15 @@ fn predict_depends(driver: &mut dyn Driver, acts: &[Act<'_>]) -> Agreement {
 fn the_model_agrees_with_the_driver_row_by_row() {
     let table = Table::read("qat", "acceptance.tsv");
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut saves = 0;
     for row in table.rows() {
-        *kinds.entry(check(&row)).or_default() += 1;
+        let (kind, held) = check(&row);
+        *kinds.entry(kind).or_default() += 1;
+        saves += usize::from(held);
     }
     let rows: usize = kinds.values().sum();
-    say(&format!("qat: {rows} rows agree; {kinds:?}"));
-    assert_eq!(rows, 568);
+    say(&format!("qat: {rows} rows agree, in {saves} also what is saved again; {kinds:?}"));
+    assert_eq!((rows, saves), (568, 254));
 }
 
 /// A target in the words of a row's column `target`, which takes any device: no stream says which one it comes from.

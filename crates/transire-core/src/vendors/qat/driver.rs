@@ -165,7 +165,7 @@ pub struct Device {
     resumed: bool,
     refusal: Option<Refusal>,
     loaded: Loaded,
-    /// Where the bytes end that the load took, and whether it wrote any of them anywhere.
+    /// Where the bytes end that the load took values from.
     reach: usize,
 }
 
@@ -350,7 +350,7 @@ impl Device {
         let byte = |value: u64| u8::try_from(value).unwrap_or(u8::MAX);
         self.loaded.initialised = Some(byte(self.value(general, "iovinit", 1)?));
         self.loaded.pfvf_version = Some(byte(self.value(general, "compver", 1)?));
-        self.limits(general)?;
+        self.check_limits(general)?;
         let registers = self.child(sections, "MISCBAR")?;
         for id in LOADED_REGISTERS {
             let value = self.value(registers, id, 4)?;
@@ -362,7 +362,7 @@ impl Device {
 
     /// Each limit must be one of the target's, with no rate above that one's. Bytes behind the last whole one are passed
     /// over.
-    fn limits(&mut self, general: Found) -> Result<(), Refusal> {
+    fn check_limits(&mut self, general: Found) -> Result<(), Refusal> {
         let found = self.child(general.children, "sla")?;
         self.reads(found.payload + found.size);
         for number in 0..found.size / RATE_LIMIT_LEN {
