@@ -3333,9 +3333,31 @@ def add_vendors(all_: Vectors) -> None:
         settable={"rate_limits": {"any": True, "path": "qat_rl"}},
     )
 
+    pair(
+        "type-ignored",
+        "a target that ignores the type's name refuses the memory that follows from it",
+        GVT.but(aggregation=2),
+        GVT,
+        "mdev_type.accepted-by-target",
+        "low_gm_mb.not-equal",
+        "high_gm_mb.not-equal",
+        nowhere="mdev_type.accepted-by-target low_gm_mb.not-equal high_gm_mb.not-equal",
+        accepts={"mdev_type": {"rule": "ignore", "source": "site rule"}},
+    )
+
     # nvme
     url = "nvme+tcp://stor1/nqn.2014-08.org.example:vol7"
     pair("same", "the same controller", NVME, NVME, sealed=True)
+    pair(
+        "queues-own-rule",
+        "the target's own rule stands for both rows: nothing is noted, nothing left to an administrator",
+        NVME,
+        NVME.but(max_io_queues=32, io_queues=None),
+        "max_io_queues.accepted-by-target",
+        "max_io_queues.not-equal",
+        nowhere="max_io_queues.accepted-by-target",
+        accepts={"max_io_queues": {"rule": "equal", "source": "site rule"}},
+    )
     pair("other-url", "another store", NVME, NVME.but(remote_url=url.replace("vol7", "vol8")), "remote_url.not-equal")
     pair(
         "settable-url",
@@ -3681,6 +3703,34 @@ def add_vendors(all_: Vectors) -> None:
             VGPU.but(driver_version=newer),
             *found,
         )
+    pair(
+        "guest-418-manager-595",
+        "a guest of R418 stays on its branch, also before a manager of a branch that is not known",
+        VGPU.but(guest_driver="418.66.0"),
+        VGPU.but(driver_version="595.0.0"),
+        "driver_version.sources-disagree",
+        "guest_driver.branch",
+    )
+    pair(
+        "hypervisor-not-reported",
+        "said once, and what is found of the managers is said, too",
+        VGPU.but(hypervisor=NOT_REPORTED),
+        VGPU.but(**manager),
+        "hypervisor.not-reported-yet",
+        "driver_version.needs-assertion",
+        nowhere="hypervisor.not-reported-yet",
+        flags="NotReported",
+    )
+    pair(
+        "managers-own-rule",
+        "the target's own rule is asked whatever the hypervisor, and nobody is asked instead",
+        VGPU.but(hypervisor="Ubuntu 24.04"),
+        VGPU.but(hypervisor="Ubuntu 24.04", **manager),
+        "driver_version.accepted-by-target",
+        "driver_version.not-equal",
+        nowhere="driver_version.accepted-by-target",
+        accepts={"driver_version": {"rule": "equal", "source": "site rule"}},
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -3737,7 +3787,8 @@ class Native:
         """The payload, a frame each, in an envelope whose header has these attributes besides the vendor (made with
         `attribute`, `uint`, `text` and the others here); of each reason, whether its offset counts in the payload.
         """
-        stream = Sealed(sealed_header(*header, vendor=text(0x8001, self.vendor), payload_format=payload_format))
+        vendor = text(0x8001, self.vendor)
+        stream = Sealed(sealed_header(*header, payload_format=payload_format, vendor=vendor))
         for frame in payload:
             stream.data(frame)
         expected = [why(one, at, *about, inside=inside) for one, at, inside, *about in reasons]

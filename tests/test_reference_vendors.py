@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -114,3 +116,153 @@ def test_pairs_reach_every_rule(name: str) -> None:
     assert compared <= {identity.partition(".")[0] for identity in ids}
     assert {"COMPATIBLE", "UNKNOWN", "INCOMPATIBLE"} <= set(outcomes)
     assert any(identity.endswith(".set") for identity in ids)
+
+
+def agreed(name: str, source: dict[str, Any], target: dict[str, Any]) -> list[str]:
+    """The ids of the reasons, on which both sides agree, of a source that may be impossible as a target."""
+    case = differential.Case(differential.profile(name, source), {"vendor": name, **target})
+    answer, difference = differential.compare(case)
+    assert difference is None, f"{difference}"
+    return [identity for identity, _, _ in answer.reasons]
+
+
+def test_no_target_is_set_to_a_layout_that_does_not_exist() -> None:
+    """Of seed 77, input 25960: the reference would have set it."""
+    target = {"attributes": {"state_layout": "spdk"}, "settable": {"state_layout": {"any": True, "path": "made"}}}
+    assert "state_layout.set" in agreed("nvme", {"state_layout": "nvme-2.1"}, target)
+    assert "state_layout.not-equal" in agreed("nvme", {"state_layout": "nvme-2.2"}, target)
+
+
+@pytest.mark.parametrize("attribute", ["capabilities", "extended_compression"])
+def test_a_mask_has_no_limit_that_the_page_does_not_state(attribute: str) -> None:
+    """Of seed 77, input 193852: the reference refused a mask of more than 32 bits."""
+    wide = {"attributes": {attribute: 0x1_0000_0067}}
+    found = agreed("qat", wide["attributes"], wide)
+    assert not [identity for identity in found if identity.startswith((attribute + ".", "attribute."))]
+    assert f"{attribute}.not-subset" in agreed("qat", wide["attributes"], {"attributes": {attribute: 0x67}})
+
+
+def test_nothing_that_has_another_type_is_set() -> None:
+    """A source's version is no list of versions, though the target says that its list can be set to anything."""
+    target = {
+        "attributes": {"state_formats": {"1": "1"}},
+        "settable": {"state_formats": {"any": True, "path": "made"}},
+    }
+    assert "state_version.not-one-of" in agreed("nvme", {"state_version": 0}, target)
+
+
+@pytest.mark.parametrize(("aggregation", "finding"), [(2**34, "not-in-profile"), (2**34 - 4, "not-equal")])
+def test_a_share_that_no_ratio_holds_does_not_follow(aggregation: int, finding: str) -> None:
+    """Of seed 78, input 97243: the reference compared it."""
+    source = {"mdev_type": "i915-GVTg_V5_4", "aggregation": aggregation}
+    assert f"capacity.{finding}" in agreed("gvt-g", source, {"attributes": {"capacity": "1/4"}})
+
+
+OWN = {"source": "site rule"}
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "device", "accepts", "expected"),
+    [
+        (
+            "nvidia",
+            {"gsp_firmware": True},
+            {"gsp_firmware": False},
+            {"gsp_firmware": {"rule": "equal", **OWN}},
+            ["gsp_firmware.accepted-by-target", "gsp_firmware.not-equal"],
+        ),
+        (
+            "nvidia",
+            {"guest_driver": "550.1"},
+            {"driver_version": "595.1"},
+            {"guest_driver": {"rule": "branch", "newer": 1, **OWN}},
+            ["guest_driver.accepted-by-target", "guest_driver.branch"],
+        ),
+        (
+            "nvidia",
+            {"vgpu_version": 13},
+            {"vgpu_version_range": [10, 14]},
+            # That of the target's attribute counts.
+            {
+                "vgpu_version": {"rule": "in-range", "range": [1, 20], **OWN},
+                "vgpu_version_range": {"rule": "in-range", "range": [14, 20], **OWN},
+            },
+            ["vgpu_version.accepted-by-target", "vgpu_version.not-in-range", "vgpu_version_range.accepted-by-target"],
+        ),
+        (
+            "nvme",
+            {"max_io_queues": 64, "io_queues": 16},
+            {"max_io_queues": 32},
+            {"max_io_queues": {"rule": "at-least", **OWN}},
+            ["max_io_queues.accepted-by-target", "max_io_queues.not-at-least"],
+        ),
+        (
+            "gvt-g",
+            {"mdev_type": "i915-GVTg_V5_4", "aggregation": 2},
+            {"mdev_type": "i915-GVTg_V5_4"},
+            {"mdev_type": {"rule": "ignore", **OWN}},
+            ["high_gm_mb.not-equal", "low_gm_mb.not-equal", "mdev_type.accepted-by-target"],
+        ),
+        (
+            "ccw",
+            {"availability": "boxed"},
+            {"availability": "good"},
+            {"availability": {"rule": "equal", **OWN}},
+            ["availability.accepted-by-target", "availability.not-equal"],
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_rule_of_the_targets_own_replaces_rows_whole(
+    name: str, source: dict[str, Any], device: dict[str, Any], accepts: dict[str, Any], expected: list[str]
+) -> None:
+    found = agreed(name, source, {"attributes": device, "accepts": accepts})
+    about = {identity.partition(".")[0] for identity in expected}
+    assert sorted(identity for identity in found if identity.partition(".")[0] in about) == expected
+
+
+def test_a_hypervisor_that_is_not_reported_hides_nothing() -> None:
+    source = {"hypervisor": {"unknown": True}, "driver_version": "550.54.10"}
+    found = agreed("nvidia", source, {"attributes": {"hypervisor": "RHEL 9.6", "driver_version": "550.90"}})
+    assert found.count("hypervisor.not-reported-yet") == 1
+    assert "driver_version.needs-assertion" in found
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "number"),
+    [
+        ("nvidia", {"driver_build": "550.90.07", "manager_version": "570.1"}, 0x0114),
+        (
+            "nvidia",
+            {"driver_version": {"unknown": True}, "driver_build": "550.90", "manager_version": "1"},
+            0x0114,
+        ),
+        ("nvidia", {"driver_version": "550.90.8", "driver_build": "550.90.07"}, 0x000D),
+        ("nvme", {"page_size": 4096, "page_sizes": [8192, 16384]}, 0x0111),
+    ],
+)
+def test_a_contradiction_is_reported_at_the_second(name: str, source: dict[str, Any], number: int) -> None:
+    case = differential.Case(differential.profile(name, source), {"vendor": name, "attributes": {}})
+    answer, difference = differential.compare(case)
+    assert difference is None, f"{difference}"
+    (offset,) = [at for identity, at, _ in answer.reasons if identity == "profile.contradicts-itself"]
+    assert offset is not None
+    # Eight bytes of head stand before the value, the id first.
+    assert int.from_bytes(case.data[offset - 8 : offset - 6], "little") & 0x7FFF == number
+
+
+def test_an_input_is_made_again() -> None:
+    """Not only in this process: nothing may hang on the order of a set."""
+    make = "import differential; print([differential.make(differential.Random(str(number))) for number in range(300)])"
+    code = f"import sys; sys.path.insert(0, 'scripts'); {make}"
+    made = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert made[0] == made[1]

@@ -123,8 +123,22 @@ impl Type {
     }
 
     /// The type with this code; `None` for a type of a later version.
-    pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(code).checked_sub(1)?).copied()
+    pub const fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            1 => Self::Bool,
+            2 => Self::Uint,
+            3 => Self::Text,
+            4 => Self::Bytes,
+            5 => Self::Version,
+            6 => Self::Range,
+            7 => Self::Mask,
+            8 => Self::Set,
+            9 => Self::Ratio,
+            10 => Self::PciId,
+            11 => Self::Map,
+            12 => Self::Unknown,
+            _ => return None,
+        })
     }
 
     /// The name in text forms and messages.
@@ -282,8 +296,7 @@ impl<'a> Text<'a> {
 
     /// The text of these bytes, if they are well formed.
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
-        let ascii = bytes.iter().all(|byte| matches!(byte, 0x20..=0x7e));
-        let shown = ascii || core::str::from_utf8(bytes).is_ok_and(|text| text.chars().all(is_shown));
+        let shown = is_printable(bytes) || core::str::from_utf8(bytes).is_ok_and(|text| text.chars().all(is_shown));
         (shown && (1..=TEXT_MAX).contains(&bytes.len())).then_some(Self(bytes))
     }
 
@@ -325,6 +338,27 @@ pub const fn is_shown(character: char) -> bool {
     !matches!(character,
         '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Whether these are printable ASCII characters alone, as most texts are. Told for eight at a time: a header is mostly
+/// text, and looking at its characters one by one takes longer than everything else in it.
+fn is_printable(bytes: &[u8]) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let fits = |word: u64| {
+        // Added to an ASCII character, 0x60 reaches the top bit from 0x20 on, and 1 with 0x7f only; neither carries into
+        // the next one.
+        let unfit = word | word.wrapping_add(EACH) | !word.wrapping_add(EACH * 0x60);
+        unfit & (EACH * 0x80) == 0
+    };
+    let eight = |bytes: &[u8; 8]| fits(u64::from_le_bytes(*bytes));
+    // The last ones are looked at from the end: they overlap with those before.
+    match (bytes.last_chunk(), bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(last), ..) => bytes.as_chunks().0.iter().all(eight) && eight(last),
+        (None, Some(first), Some(last)) => {
+            fits(u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last)))
+        }
+        _ => bytes.iter().all(|byte| matches!(byte, 0x20..=0x7e)),
+    }
 }
 
 /// A set of bits. Bit 0 is the lowest bit of the first byte.
@@ -427,6 +461,20 @@ impl<'a> Map<'a> {
         core::iter::from_fn(move || Some((Text::read(items.next()?)?, Text::read(items.next()?)?)))
     }
 
+    /// The map of one short pair of ASCII texts that a table of this crate names, from its bytes as they are on the wire.
+    ///
+    /// # Panics
+    ///
+    /// While the crate is built, if the two lengths do not fill the bytes.
+    pub(crate) const fn constant(pair: &'static [u8]) -> Map<'static> {
+        let key = pair[0] as usize;
+        assert!(key > 0 && pair[1] == 0, "the length of the key");
+        let value = pair[2 + key] as usize;
+        assert!(value > 0 && pair[3 + key] == 0 && pair.len() == 4 + key + value, "the length of the value");
+        assert!(pair.is_ascii(), "texts");
+        Map(pair)
+    }
+
     /// Whether every pair of this map is in the other too.
     pub fn is_subset(self, other: Map<'_>) -> bool {
         self.pairs().all(|pair| other.pairs().any(|theirs| theirs == pair))
@@ -520,6 +568,21 @@ impl<'a> Value<'a> {
         Self::content(kind, bytes).ok_or(Malformed::Content)
     }
 
+    /// Whether [`Value::read`] would read a value from exactly these bytes.
+    pub(crate) fn check(kind: Type, bytes: &[u8]) -> Result<(), Malformed> {
+        let (least, most) = kind.length();
+        if !(least..=most).contains(&bytes.len()) {
+            return Err(Malformed::Length);
+        }
+        let fits = match kind {
+            // All bytes of that length are one.
+            Type::Uint | Type::Bytes | Type::Version | Type::PciId | Type::Unknown => true,
+            Type::Text => Text::read(bytes).is_some(),
+            _ => Value::content(kind, bytes).is_some(),
+        };
+        if fits { Ok(()) } else { Err(Malformed::Content) }
+    }
+
     fn content(kind: Type, bytes: &'a [u8]) -> Option<Self> {
         let mut reader = Reader::new(bytes);
         Some(match kind {
@@ -560,6 +623,7 @@ impl<'a> Value<'a> {
                 Some(Self::Set(Set { member: Type::from_code(code)?, bytes }))
             }
             Type::Map => Some(Self::Map(Map(bytes))),
+            Type::Uint => Some(Self::Uint(u64::from_le_bytes(*bytes.first_chunk()?))),
             _ => Self::content(kind, bytes),
         }
     }
@@ -712,6 +776,21 @@ impl OwnedValue {
     /// The wire bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+}
+
+impl PartialEq<Value<'_>> for OwnedValue {
+    /// A value has one form on the wire: where the types are the same, the bytes tell.
+    fn eq(&self, other: &Value<'_>) -> bool {
+        let bytes = self.bytes.as_slice();
+        match (self.kind, other) {
+            (Type::Uint, Value::Uint(number)) => bytes == number.to_le_bytes(),
+            (Type::Text, Value::Text(text)) => bytes == text.0,
+            (Type::Version, Value::Version(version)) => {
+                bytes == [version.major, version.minor, version.patch].map(u32::to_le_bytes).as_flattened()
+            }
+            _ => self.value() == *other,
+        }
     }
 }
 
@@ -1061,6 +1140,22 @@ mod tests {
             if let Ok(value) = value {
                 assert_eq!(value.to_owned().bytes(), *bytes, "{kind:?} is written as it was read");
                 assert_eq!(value.kind(), *kind);
+            }
+        }
+    }
+
+    #[test]
+    fn printable_bytes_are_told_at_every_place() {
+        for length in 0..20 {
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    for around in [b' ', b'~'] {
+                        let mut bytes = [around; 20];
+                        bytes[at] = byte;
+                        let expected = matches!(byte, 0x20..=0x7e);
+                        assert_eq!(is_printable(&bytes[..length]), expected, "{byte:#x} at {at} of {length}");
+                    }
+                }
             }
         }
     }

@@ -26,8 +26,13 @@ pub fn judge(source: &dyn Attributes, target: &Target, now: Option<u64>, verdict
     for accept in &target.accepts {
         case.list(accept, verdict);
     }
-    for rule in rules.rules {
-        case.ask(rule, verdict);
+    // What most rules come to for most streams is told by one look at the source. A rule that has been replaced is
+    // asked in full: what was found out beforehand was by the vendor's own.
+    let plain = target.accepts.is_empty();
+    for (rule, demand) in rules.rules.iter().zip(target.demands()) {
+        if !(plain && demand.is_met(source)) {
+            case.ask(rule, verdict);
+        }
     }
     for accept in &target.accepts {
         let has_rule = rules.rules.iter().any(|rule| accept.is_of(rule));
@@ -128,17 +133,22 @@ struct Terms<'a> {
 }
 
 impl<'a> Terms<'a> {
-    fn of_vendor(rule: &'static Rule, accept: Option<&'a Accept>) -> Self {
+    fn of_vendor(rule: &'static Rule) -> Self {
         Self {
             source: rule.source,
             target: rule.target,
-            compare: accept.map_or(rule.compare, |accept| accept.compare),
-            operand: accept.map_or(&Operand::OfTarget, |accept| &accept.operand),
+            compare: rule.compare,
+            operand: &Operand::OfTarget,
             mismatch: rule.mismatch,
             source_absent: rule.source_absent,
             target_absent: rule.target_absent,
             rule: Some(rule),
         }
+    }
+
+    /// In place of the vendor's row, of which only remains what a side means that lacks its attribute.
+    fn in_place_of(rule: &'static Rule, accept: &'a Accept) -> Self {
+        Self { compare: accept.compare, operand: &accept.operand, mismatch: Mismatch::Refuse, ..Self::of_vendor(rule) }
     }
 
     /// For an attribute that the vendor has no rule for.
@@ -185,56 +195,31 @@ impl Case<'_> {
     }
 
     fn ask(&self, rule: &'static Rule, verdict: &mut Verdict) {
-        if self.plainly_holds(rule) {
-            return;
+        if let Some(accept) = self.own(rule) {
+            if !self.was_asked(accept, rule) {
+                self.compare(&Terms::in_place_of(rule, accept), verdict);
+            }
+        } else if rule.when.is_none_or(|when| when.holds(self.source, self.target)) {
+            self.compare(&Terms::of_vendor(rule), verdict);
         }
-        let accept =
-            self.target.accept_of(Some(rule), rule.target).filter(|accept| accept.replaces(Some(rule), self.target));
-        let terms = Terms::of_vendor(rule, accept);
-        if matches!(terms.compare, Compare::Ignore) || accept.is_some_and(|accept| self.was_asked(accept, rule)) {
-            return;
-        }
-        match rule.when.map_or(Ok(true), |when| when.holds(self.source, self.target)) {
-            Ok(true) => self.compare(&terms, verdict),
-            Ok(false) => {}
-            Err(open) => verdict.push(terms.reason(reasons::NOT_REPORTED_YET, open)),
-        }
+    }
+
+    /// The target's own rule that is in force in place of the row.
+    fn own(&self, rule: &Rule) -> Option<&Accept> {
+        self.target.accept_of(Some(rule), rule.target).filter(|accept| accept.replaces(Some(rule), self.target))
     }
 
     /// Whether the target's own rule has taken the place of a row before this one: it is asked once, whatever number of
     /// rows it stands for.
     fn was_asked(&self, accept: &Accept, rule: &'static Rule) -> bool {
-        let rules = self.target.rules().rules;
-        let asked = |row: &'static Rule| {
-            accept.is_of(row)
-                && accept.replaces(Some(row), self.target)
-                && row.when.is_none_or(|when| when.holds(self.source, self.target) == Ok(true))
-        };
-        rules.iter().take_while(|row| *row != rule).any(asked)
+        let is_it = |row| self.own(row).is_some_and(|own| core::ptr::eq(own, accept));
+        self.target.rules().rules.iter().take_while(|row| *row != rule).any(is_it)
     }
 
-    /// Whether the rule asks for the same value on both sides and there is one: what most rules come to for most
-    /// streams, told before anything is put together for the rest.
-    fn plainly_holds(&self, rule: &'static Rule) -> bool {
-        let equal = matches!(rule.compare, Compare::Equal | Compare::Is(_));
-        if !equal || rule.when.is_some() || !self.target.accepts.is_empty() {
-            return false;
-        }
-        // Values are looked at where they are: moving them costs more than comparing them.
-        let stated = self.source.value(rule.source);
-        let source = match (&stated, &rule.source_absent) {
-            (Some(value), _) | (None, Absent::Default(value)) => value,
-            (None, absent) => return *absent == Absent::Ignore,
-        };
-        let theirs = self.target.value(rule.target);
-        let ((Some(target), _) | (None, Absent::Default(target))) = (&theirs, &rule.target_absent) else {
-            return false;
-        };
-        let demanded = match &rule.compare {
-            Compare::Is(value) => value,
-            _ => source,
-        };
-        !matches!(source, Value::Unknown) && source == target && source == demanded
+    /// Whether a rule of the target's own is in force in place of one about this attribute of the source.
+    fn is_replaced(&self, attribute: AttributeId) -> bool {
+        let is_about_it = |rule: &&Rule| rule.source.number() == attribute.number();
+        self.target.rules().rules.iter().filter(is_about_it).any(|rule| self.own(rule).is_some())
     }
 
     fn compare(&self, terms: &Terms<'_>, verdict: &mut Verdict) {
@@ -260,7 +245,8 @@ impl Case<'_> {
 
     fn compare_present(&self, terms: &Terms<'_>, source: Value<'_>, target: Value<'_>, verdict: &mut Verdict) {
         let compare = |target| {
-            let pair = Pair { source, target, of_source: self.source, of_target: self.target };
+            let replaced = &|attribute| self.is_replaced(attribute);
+            let pair = Pair { source, target, of_source: self.source, of_target: self.target, replaced };
             compare_values(&terms.compare, &pair)
         };
         let comparison = match terms.operand {
@@ -341,7 +327,8 @@ impl Case<'_> {
                 return false;
             }
             let of_target = &Complete { stated: &stated, derive: rules.derive };
-            let pair = Pair { source, target, of_source: self.source, of_target };
+            let replaced = &|attribute| self.is_replaced(attribute);
+            let pair = Pair { source, target, of_source: self.source, of_target, replaced };
             !matches!(compare_values(&terms.compare, &pair), Comparison::Mismatch(_))
         };
         let set = terms.reason(reasons::SET, terms.target);

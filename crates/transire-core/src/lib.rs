@@ -21,12 +21,13 @@
 //! | [`whole`] | the reader of formats whose streams are held whole |
 //! | [`vendors`] | one room a vendor, and the table of them |
 //! | [`sealed`] | our envelope |
+//! | [`containers`] | what virtual machine monitors write: streams of QEMU |
 //! | [`recognise`] | which format is this? |
 //! | [`early`] | the verdict from the first bytes |
 //! | [`gate`] | bytes in, verdict first, payload out |
 //! | [`seal`] | native bytes in, a sealed stream out |
 //!
-//! Arrows go down only: gate → (sealed | vendors) → format → judge → target → (profile | rule | verdict) → attribute →
+//! Arrows go down only: gate → (sealed | containers | vendors) → format → judge → target → (profile | rule | verdict) → attribute →
 //! bytes. The crate does no I/O, has no global state and forbids unsafe code; `std` adds run-time detection of SIMD.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -36,6 +37,7 @@ extern crate alloc;
 pub mod attribute;
 pub mod bytes;
 pub mod checksum;
+pub mod containers;
 pub mod early;
 pub mod format;
 pub mod gate;

@@ -9,8 +9,8 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::attribute::{
-    AttributeId, Attributes, COMMON, DIGEST, Definition, Dictionary, DictionaryOf, IdRange, OwnedValue, PAYLOAD_FORMAT,
-    STREAM, STREAM_ID, Type, VENDOR, Value,
+    AttributeId, Attributes, COMMON, Constraint, DIGEST, Definition, Dictionary, DictionaryOf, IdRange, Malformed,
+    OwnedValue, PAYLOAD_FORMAT, STREAM, STREAM_ID, Type, VENDOR, Value,
 };
 use crate::bytes::{Reader, Writer, index, widen};
 use crate::checksum::crc32c;
@@ -49,9 +49,9 @@ impl Slots {
 
     /// The value of the attribute in a header that has passed.
     fn value<'a>(&self, header: &'a [u8], id: AttributeId) -> Option<Value<'a>> {
-        let mut reader = Reader::new(header.get(self.position(id)?..)?);
-        let attribute = Attribute::read(&mut reader).ok()?;
-        Value::read_again(Type::from_code(attribute.type_code)?, attribute.bytes)
+        let (head, behind) = header.get(self.position(id)?..)?.split_first_chunk()?;
+        let (_, type_code, _, length) = split_head(*head);
+        Value::read_again(Type::from_code(type_code)?, behind.get(..length)?)
     }
 }
 
@@ -84,11 +84,8 @@ impl<'a> Attribute<'a> {
 
     /// The next attribute, split as the lengths say and not judged; `Err` where it is cut.
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, crate::bytes::Short> {
-        let id = AttributeId(reader.u16()?);
-        let type_code = reader.u8()?;
-        let zero = reader.u8()?;
-        let length = reader.u32()?;
-        Ok(Self { id, type_code, zero, bytes: reader.take(index(length))? })
+        let (id, type_code, zero, length) = split_head(reader.array()?);
+        Ok(Self { id, type_code, zero, bytes: reader.take(length)? })
     }
 }
 
@@ -105,49 +102,49 @@ impl<'a> Header<'a> {
         verdict: &mut Verdict,
     ) -> Result<Self, Reason> {
         let mut header = Self { bytes, slots: Slots([0; Slots::COUNT]), dictionary: None };
-        let mut reader = Reader::at(bytes, offset);
-        let mut vendor = None;
+        let mut reader = Reader::new(bytes);
         let mut unknown_critical = None;
         let mut before = 0;
-        // What can still come: numbers ascend, in the tables as in the header.
-        let (mut common, mut of_stream, mut of_vendor) = (COMMON, STREAM, &[][..]);
+        // What can still come of the range at hand: numbers ascend, in the tables as in the header, and so do ranges.
+        let (mut range, mut known) = (IdRange::Common, COMMON);
         while !reader.is_empty() {
-            let start = reader.offset();
+            let position = bytes.len() - reader.rest().len();
+            let start = offset + widen(position);
             let attribute = read_attribute(&mut reader, start, before)?;
-            let number = attribute.id.number();
+            let (id, number) = (attribute.id, attribute.id.number());
             before = number;
-            let known = match attribute.id.range() {
-                IdRange::Stream if content == Content::Profile => {
-                    return Err(about(reasons::ATTRIBUTE_MISPLACED, start, 2, attribute.id));
-                }
-                IdRange::Stream => next_known(&mut of_stream, number),
-                IdRange::Vendor => next_known(&mut of_vendor, number),
-                IdRange::Common => next_known(&mut common, number),
-                IdRange::Private | IdRange::Invalid => None,
-            };
-            let value = check_value(&attribute, known, start)?;
-            if known.is_none() {
-                let of_unknown_vendor =
-                    attribute.id.range() == IdRange::Vendor && vendor.is_some() && header.dictionary.is_none();
-                if of_unknown_vendor {
+            if id.range() != range {
+                range = id.range();
+                known = match range {
+                    IdRange::Stream if content == Content::Profile => {
+                        return Err(about(reasons::ATTRIBUTE_MISPLACED, start, 2, id));
+                    }
+                    IdRange::Stream => STREAM,
+                    IdRange::Vendor => header.dictionary.map_or(&[][..], |dictionary| dictionary.attributes),
+                    IdRange::Common | IdRange::Private | IdRange::Invalid => &[],
+                };
+            }
+            let definition = next_known(&mut known, number);
+            check_value(&attribute, definition, start)?;
+            if definition.is_none() {
+                let has_vendor = header.position(VENDOR).is_some();
+                if range == IdRange::Vendor && has_vendor && header.dictionary.is_none() {
                     // Nobody here can know its attributes: that the vendor is unknown says it all.
-                } else if attribute.id.is_critical() {
-                    unknown_critical.get_or_insert(about(reasons::ATTRIBUTE_UNKNOWN_CRITICAL, start, 2, attribute.id));
+                } else if id.is_critical() {
+                    unknown_critical.get_or_insert(about(reasons::ATTRIBUTE_UNKNOWN_CRITICAL, start, 2, id));
                 } else {
-                    verdict.push(about(reasons::ATTRIBUTE_UNKNOWN, start, 2, attribute.id));
+                    verdict.push(about(reasons::ATTRIBUTE_UNKNOWN, start, 2, id));
                 }
                 continue;
             }
-            if attribute.id == VENDOR
-                && let Some(Value::Text(name)) = value
+            if id == VENDOR
+                && let Some(Value::Text(name)) = Value::read_again(Type::Text, attribute.bytes)
             {
-                vendor = Some(name);
                 header.dictionary = dictionary_of(name.as_str());
-                of_vendor = header.dictionary.map_or(&[][..], |dictionary| dictionary.attributes);
             }
             if let Some(slot) = Slots::of(number).and_then(|slot| header.slots.0.get_mut(slot)) {
                 // At most 65,528, so it fits with the one added; see HEADER_MAX.
-                *slot = u16::try_from(start.saturating_sub(offset).saturating_add(1)).unwrap_or(0);
+                *slot = u16::try_from(position + 1).unwrap_or(0);
             }
         }
         let mandatory: &[AttributeId] = match content {
@@ -155,8 +152,8 @@ impl<'a> Header<'a> {
             Content::Sealed => &[VENDOR, PAYLOAD_FORMAT, DIGEST, STREAM_ID],
         };
         for &id in mandatory {
-            if header.value(id).is_none() {
-                return Err(about(reasons::ATTRIBUTE_MISSING, reader.offset(), 0, id));
+            if header.position(id).is_none() {
+                return Err(about(reasons::ATTRIBUTE_MISSING, offset + widen(bytes.len()), 0, id));
             }
         }
         unknown_critical.map_or(Ok(header), Err)
@@ -233,16 +230,17 @@ fn next_known(table: &mut &'static [Definition], number: u16) -> Option<&'static
     None
 }
 
+/// Id, code of the type, reserved byte, and length.
+fn split_head(head: [u8; ATTRIBUTE_HEAD]) -> (AttributeId, u8, u8, usize) {
+    let [id_low, id_high, type_code, zero, length @ ..] = head;
+    let id = AttributeId(u16::from_le_bytes([id_low, id_high]));
+    (id, type_code, zero, index(u32::from_le_bytes(length)))
+}
+
 fn read_attribute<'a>(reader: &mut Reader<'a>, start: u64, before: u16) -> Result<Attribute<'a>, Reason> {
     let overrun = |offset, length| Reason::at(reasons::ATTRIBUTE_OVERRUN, offset).spanning(offset, length);
     let mut ahead = *reader;
-    let head = ahead.take(ATTRIBUTE_HEAD).map_err(|_| overrun(start, 0))?;
-    let mut head = Reader::new(head);
-    let cut = |_| overrun(start, 0);
-    let id = AttributeId(head.u16().map_err(cut)?);
-    let type_code = head.u8().map_err(cut)?;
-    let zero = head.u8().map_err(cut)?;
-    let length = head.u32().map_err(cut)?;
+    let (id, type_code, zero, length) = split_head(ahead.array().map_err(|_| overrun(start, 0))?);
     if id.number() == 0 {
         return Err(about(reasons::ATTRIBUTE_ID, start, 2, id));
     }
@@ -254,21 +252,15 @@ fn read_attribute<'a>(reader: &mut Reader<'a>, start: u64, before: u16) -> Resul
             about(reasons::ATTRIBUTE_ZERO, start + 3, 1, id).because(Datum::Wire(u64::from(zero)), Datum::Wire(0))
         );
     }
-    let bytes = ahead.take(index(length)).map_err(|_| {
-        overrun(start + 4, 4)
-            .about(id)
-            .because(Datum::Count(u64::from(length)), Datum::Count(widen(ahead.rest().len())))
+    let bytes = ahead.take(length).map_err(|_| {
+        overrun(start + 4, 4).about(id).because(Datum::Count(widen(length)), Datum::Count(widen(ahead.rest().len())))
     })?;
     *reader = ahead;
     Ok(Attribute { id, type_code, zero, bytes })
 }
 
 /// Checks what the attribute's type and, where it is known, its definition demand.
-fn check_value<'a>(
-    attribute: &Attribute<'a>,
-    known: Option<&'static Definition>,
-    start: u64,
-) -> Result<Option<Value<'a>>, Reason> {
+fn check_value(attribute: &Attribute<'_>, known: Option<&'static Definition>, start: u64) -> Result<(), Reason> {
     let id = attribute.id;
     let kind = Type::from_code(attribute.type_code);
     if let Some(definition) = known {
@@ -276,35 +268,38 @@ fn check_value<'a>(
             return Err(about(reasons::ATTRIBUTE_CRITICAL_BIT, start, 2, id)
                 .because(Datum::Wire(u64::from(id.0)), Datum::Wire(u64::from(definition.id.0))));
         }
-        let may_be_unknown = id != VENDOR && id.range() != IdRange::Stream;
-        let fits = kind == Some(definition.kind) || (kind == Some(Type::Unknown) && may_be_unknown);
+        let may_be_unknown = || id != VENDOR && id.range() != IdRange::Stream;
+        let fits = kind == Some(definition.kind) || (kind == Some(Type::Unknown) && may_be_unknown());
         if !fits {
             return Err(about(reasons::ATTRIBUTE_TYPE, start + 2, 1, id)
                 .because(Datum::Wire(u64::from(attribute.type_code)), Datum::Wire(u64::from(definition.kind.code()))));
         }
     }
-    let Some(kind) = kind else { return Ok(None) };
+    let Some(kind) = kind else { return Ok(()) };
     let bytes = attribute.bytes;
     let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    let value = Value::read(kind, bytes).map_err(|malformed| match malformed {
-        crate::attribute::Malformed::Length => about(reasons::ATTRIBUTE_LENGTH, start + 4, 4, id)
-            .because(Datum::Count(u64::from(length)), Datum::Word(kind.name())),
-        crate::attribute::Malformed::Content => {
-            about(reasons::ATTRIBUTE_VALUE, start + 8, length, id).because(Datum::None, Datum::Word(kind.name()))
-        }
-    })?;
-    if known.is_some_and(|definition| !definition.constraint.admits(value)) {
-        return Err(about(reasons::ATTRIBUTE_VALUE, start + 8, length, id).because(
-            match value {
-                Value::Uint(number) => Datum::Count(number),
-                _ => Datum::None,
-            },
-            Datum::None,
-        ));
+    if let Err(malformed) = Value::check(kind, bytes) {
+        return Err(match malformed {
+            Malformed::Length => about(reasons::ATTRIBUTE_LENGTH, start + 4, 4, id)
+                .because(Datum::Count(u64::from(length)), Datum::Word(kind.name())),
+            Malformed::Content => {
+                about(reasons::ATTRIBUTE_VALUE, start + 8, length, id).because(Datum::None, Datum::Word(kind.name()))
+            }
+        });
     }
-    Ok(Some(value))
+    match known.map(|definition| definition.constraint) {
+        None | Some(Constraint::Any) => Ok(()),
+        Some(constraint) => match Value::read_again(kind, bytes) {
+            Some(value) if constraint.admits(value) => Ok(()),
+            Some(Value::Uint(number)) => {
+                Err(about(reasons::ATTRIBUTE_VALUE, start + 8, length, id).because(Datum::Count(number), Datum::None))
+            }
+            _ => Err(about(reasons::ATTRIBUTE_VALUE, start + 8, length, id)),
+        },
+    }
 }
 
+#[cold]
 fn about(id: ReasonId, offset: u64, length: u32, attribute: AttributeId) -> Reason {
     Reason::at(id, offset).spanning(offset, length).about(attribute)
 }
@@ -530,9 +525,7 @@ impl ProfileBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attribute::{
-        AGGREGATION, COMMON, Constraint, DRIVER, DRIVER_VERSION, MDEV_TYPE, PCI_ID, PciId, Text, Version,
-    };
+    use crate::attribute::{AGGREGATION, COMMON, DRIVER, DRIVER_VERSION, MDEV_TYPE, PCI_ID, PciId, Text, Version};
     use alloc::vec;
 
     static TOY: Dictionary = Dictionary {

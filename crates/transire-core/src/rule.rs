@@ -113,6 +113,20 @@ impl Compare {
         }
     }
 
+    /// Whether it holds where this is the value of both sides, whatever else is known of them.
+    pub(crate) fn takes_its_like(&self, value: Value<'_>) -> bool {
+        use Value::{Map, Mask, Range, Ratio, Set, Uint, Unknown, Version};
+        match self {
+            Self::Equal | Self::OneOf => value != Unknown,
+            Self::Is(only) => value != Unknown && value == *only,
+            Self::InRange => matches!(value, Uint(_) | Range(..)),
+            Self::Subset => matches!(value, Mask(_) | Set(_) | Map(_)),
+            Self::AtLeast => matches!(value, Uint(_) | Ratio(_) | Version(_)),
+            Self::Version | Self::Branch { .. } => matches!(value, Version(_)),
+            Self::NotPair(_) | Self::SameCapacity(_) | Self::Own(_) | Self::Ignore => false,
+        }
+    }
+
     /// The comparison in words, for people.
     pub fn words(&self) -> String {
         match self {
@@ -146,6 +160,9 @@ pub struct Pair<'a> {
     pub of_source: &'a dyn Attributes,
     /// Everything that is known of the target.
     pub of_target: &'a dyn Attributes,
+    /// Whether a rule of the target's own is in force in place of the vendor's about this attribute of the source: a
+    /// comparison that leaves something to that one cannot, then.
+    pub replaced: &'a dyn Fn(AttributeId) -> bool,
 }
 
 /// What a comparison found.
@@ -181,15 +198,18 @@ pub struct Resource {
     pub essential: bool,
 }
 
-/// When a rule is asked.
+/// When a rule is asked. A value that has not been reported is none of those that a condition names: the rows of its own
+/// attribute say that it is lacking.
 #[derive(Clone, Copy, Debug)]
 pub enum When {
-    /// The source has this value; one that has not been reported leaves it open.
+    /// The source has this value.
     SourceIs(AttributeId, Value<'static>),
-    /// The target has this value; one that has not been reported leaves it open.
+    /// The target has this value.
     TargetIs(AttributeId, Value<'static>),
     /// Both sides have the attribute, be its value reported or not.
     BothHave(AttributeId),
+    /// At least one side has the attribute, be its value reported or not.
+    EitherHas(AttributeId),
     /// All of these hold.
     All(&'static [When]),
     /// Any of these holds.
@@ -199,40 +219,18 @@ pub enum When {
 }
 
 impl When {
-    /// Whether the condition holds for this source and target. `Err` names the attribute whose value has not been
-    /// reported where the answer hangs on it: a rule that may apply is not passed over in silence.
-    pub fn holds(&self, source: &dyn Attributes, target: &dyn Attributes) -> Result<bool, AttributeId> {
-        let is = |stated: Option<Value<'_>>, id: AttributeId, value: Value<'static>| match stated {
-            Some(Value::Unknown) if value != Value::Unknown => Err(id),
-            stated => Ok(stated == Some(value)),
-        };
+    /// Whether the condition holds for this source and target.
+    pub fn holds(&self, source: &dyn Attributes, target: &dyn Attributes) -> bool {
         match self {
-            Self::SourceIs(id, value) => is(source.value(*id), *id, *value),
-            Self::TargetIs(id, value) => is(target.value(*id), *id, *value),
-            Self::BothHave(id) => Ok(source.value(*id).is_some() && target.value(*id).is_some()),
-            Self::All(all) => settled(all, false, source, target),
-            Self::Any(any) => settled(any, true, source, target),
-            Self::Not(when) => when.holds(source, target).map(|holds| !holds),
+            Self::SourceIs(id, value) => source.value(*id) == Some(*value),
+            Self::TargetIs(id, value) => target.value(*id) == Some(*value),
+            Self::BothHave(id) => source.value(*id).is_some() && target.value(*id).is_some(),
+            Self::EitherHas(id) => source.value(*id).is_some() || target.value(*id).is_some(),
+            Self::All(all) => all.iter().all(|when| when.holds(source, target)),
+            Self::Any(any) => any.iter().any(|when| when.holds(source, target)),
+            Self::Not(when) => !when.holds(source, target),
         }
     }
-}
-
-/// `by` where one of the conditions comes to it; else the first attribute that is not reported; else the opposite.
-fn settled(
-    conditions: &[When],
-    by: bool,
-    source: &dyn Attributes,
-    target: &dyn Attributes,
-) -> Result<bool, AttributeId> {
-    let mut open = Ok(!by);
-    for when in conditions {
-        match when.holds(source, target) {
-            Ok(holds) if holds == by => return Ok(by),
-            Ok(_) => {}
-            Err(id) => open = open.and(Err(id)),
-        }
-    }
-    open
 }
 
 /// What it means that a comparison fails, where the target cannot be set to the source's value.

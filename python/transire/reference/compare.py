@@ -19,6 +19,8 @@ class Both(NamedTuple):
     source: Mapping[str, Value]
     device: Mapping[str, Value]
     target: Target
+    replaced: frozenset[str]
+    """The attributes of the source about which a rule of the target's own is in force in place of the vendor's."""
 
 
 class Finding(NamedTuple):

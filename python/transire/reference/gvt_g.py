@@ -76,11 +76,14 @@ def _derive(device: Mapping[str, Value]) -> dict[str, Value]:
     sizes = {"low_gm_mb": low, "high_gm_mb": high}
     found = {
         **{name: value for name, value in sizes.items() if value.plain is None or value.plain < 1 << 64},
-        "capacity": Value(a.RATIO, Fraction(instances, kind.part)) if kind and instances else unknown,
         "fence": Value(a.UINT, kind.fence) if kind else unknown,
         "resolution": Value(a.TEXT, kind.resolution) if kind else unknown,
         "weight": Value(a.UINT, kind.weight) if kind else unknown,
     }
+    share = Fraction(instances, kind.part) if kind and instances else None
+    # Nor does a share whose numerator is beyond 32 bits.
+    if share is None or share.numerator < 1 << 32:
+        found["capacity"] = Value(a.RATIO, share) if share else unknown
     return {name: value for name, value in found.items() if name not in device}
 
 
@@ -108,19 +111,22 @@ def _mending(both: Both) -> int | None:
     one, other, memory = _type(both.source), _type(both.device), _memory_of_type(both.source)
     if one is None or other is None or memory is None or one.generation != other.generation:
         return None
+    if one == other:
+        return _instances(both.source)
     low, high = memory
-    if low % other.low:
+    if low % other.low or not _is_a_number(memory):
         return None
     instances = low // other.low
     return instances if other.high * instances == high else None
 
 
+def _is_a_number(memory: tuple[int, int] | None) -> bool:
+    """Whether there is memory, in 64 bits."""
+    return memory is not None and max(memory) < 1 << 64
+
+
 def _both_have_a_type(both: Both) -> bool:
     return "mdev_type" in both.source and "mdev_type" in both.device
-
-
-def _replaced(both: Both) -> bool:
-    return "mdev_type" in both.target.accepts
 
 
 def _settable(both: Both) -> Value | None:
@@ -152,7 +158,8 @@ def _not_of_the_type(at: int) -> Callable[[Both], bool]:
     def when(both: Both) -> bool:
         instances = _mending(both)
         lacking = None in (_memory(both.source)[at], _memory(both.device)[at])
-        return _replaced(both) or lacking or instances is None or instances == _instances(both.device)
+        mends = instances != _instances(both.device) and _is_a_number(_memory_of_type(both.source))
+        return "mdev_type" in both.replaced or lacking or instances is None or not mends
 
     return when
 

@@ -69,18 +69,18 @@ def judge(
     # What only follows from others has no offset.
     known = {name: Stated(value, None) for name, value in derived.items()} | dict(source)
     device = vendor.derive(target.attributes) | target.attributes
-    both = Both({name: stated.value for name, stated in known.items()}, device, target)
+    version = device.get("driver_version")
+    replaced = frozenset(rule.attribute for rule in vendor.rules if _in_force(rule, target, version))
+    both = Both({name: stated.value for name, stated in known.items()}, device, target, replaced)
     named = {name for rule in vendor.rules for name in (rule.attribute, rule.of_target)}
     asked: set[str] = set()
     for rule in (*vendor.rules, *(Rule(name, "ignore") for name in sorted(target.accepts) if name not in named)):
         name = rule.attribute
-        names = [one for one in dict.fromkeys((name, rule.of_target)) if one in target.accepts]
-        version = device.get("driver_version")
-        meant = [target.accepts[one] for one in names if _in_scope(target.accepts[one], rule.driver, version)]
-        own = meant[0] if meant else None
+        meant = _in_force(rule, target, version)
+        own = target.accepts[meant[0]] if meant else None
         # An attribute with several rows has one rule of the target's own.
-        for one in names if name not in asked else ():
-            note = "accepted-by-target" if target.accepts[one] in meant else "accept-out-of-scope"
+        for one in _named(rule, target) if name not in asked else ():
+            note = "accepted-by-target" if one in meant else "accept-out-of-scope"
             yield Reason(f"{one}.{note}", Outcome.COMPATIBLE), name
         if name not in awaited and ((name not in asked) if own else rule.when(both)):
             for reason in _ask(rule, own, known, both, vendor, now):
@@ -123,7 +123,8 @@ def _ask(
     finding = holds(other if operand is None else operand, both)
     if finding.mismatch and operand is None and of_target in target.settable:
         after = target.attributes | {of_target: one}
-        possible = can_be_set(one, target.settable[of_target]) and vendor.possible(after)
+        fits = _is_value_of(one, of_target, vendor) and can_be_set(one, target.settable[of_target])
+        possible = fits and vendor.possible(after)
         if possible and not holds(one, both._replace(device=vendor.derive(after) | after)).mismatch:
             finding = finding._replace(set=one, of=name)
     for note in finding.notes:
@@ -136,6 +137,15 @@ def _ask(
         unknown = finding.mismatch in ("not-in-profile", "not-reported-yet")
         outcome = Outcome.UNKNOWN if unknown else Outcome.INCOMPATIBLE
         yield Reason(f"{finding.of or name}.{finding.mismatch}", outcome, offset)
+
+
+def _named(rule: Rule, target: Target) -> list[str]:
+    """The names under which the target has rules of its own for a row; first the one that goes before the other."""
+    return [name for name in dict.fromkeys((rule.of_target, rule.attribute)) if name in target.accepts]
+
+
+def _in_force(rule: Rule, target: Target, version: Any) -> list[str]:
+    return [name for name in _named(rule, target) if _in_scope(target.accepts[name], rule.driver, version)]
 
 
 def _in_scope(accept: Accept, driver: bool, version: Any) -> bool:
@@ -159,6 +169,12 @@ def _lacking(name: str, value: Value | None, absent: Absent | Value) -> Reason:
     if absent == Absent.INSIST:
         return Reason(f"{name}.missing", Outcome.INCOMPATIBLE)
     return Reason(f"{name}.not-in-profile", Outcome.UNKNOWN)
+
+
+def _is_value_of(value: Value, name: str, vendor: Vendor) -> bool:
+    """Whether the attribute can have the value at all."""
+    known = (row for row in (*a.COMMON, *vendor.attributes) if row.name == name)
+    return any(row.type == value.type and (row.limit is None or row.limit(value.plain)) for row in known)
 
 
 def can_be_set(value: Value, settable: Settable) -> bool:

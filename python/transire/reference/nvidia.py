@@ -66,30 +66,22 @@ def _excluded_families(source: Value, target: Value, _: Both) -> Finding:
     return HOLDS if one is None or other is None or one == other else Finding("excluded-pair")
 
 
-def release(hypervisor: str | None) -> tuple[int, int | None] | None:
-    """Major and minor of a Red Hat Enterprise Linux."""
-    found = re.fullmatch(r"RHEL ([0-9]{1,9})(?:\.([0-9]{1,9}))?", hypervisor or "", re.ASCII)
-    return (int(found[1]), int(found[2]) if found[2] else None) if found else None
-
-
-def _releases(both: Both) -> list[tuple[int, int | None] | None]:
-    return [release(plain(side, "hypervisor")) for side in (both.source, both.device)]
+def _hypervisors(both: Both) -> list[str | None]:
+    return [plain(side, "hypervisor") for side in (both.source, both.device)]
 
 
 def _excluded_hypervisors(source: Value, target: Value, _: Both) -> Finding:
-    for one, other in ((source, target), (target, source)):
-        new, old = release(one.plain), release(other.plain)
-        if new and new[0] == 10 and old == (9, 4):
-            return Finding("excluded-pair")
-    return HOLDS
+    said = (source.plain, target.plain)
+    new = any(one == "RHEL 10" or one.startswith("RHEL 10.") for one in said)
+    return Finding("excluded-pair") if new and "RHEL 9.4" in said else HOLDS
 
 
 def _on_9_4(both: Both) -> bool:
-    return (9, 4) in _releases(both)
+    return "RHEL 9.4" in _hypervisors(both)
 
 
 def _from_9_6(both: Both) -> bool:
-    return all(one in ((9, 6), (9, 7), (9, 8)) for one in _releases(both))
+    return all(one in ("RHEL 9.6", "RHEL 9.7", "RHEL 9.8") for one in _hypervisors(both))
 
 
 def _otherwise(both: Both) -> bool:
@@ -117,15 +109,15 @@ def _params(source: Value, target: Value, _: Both) -> Finding:
 def version(build: str) -> tuple[int, int, int] | None:
     """The version that a build is."""
     parts = build.split(".")
-    if len(parts) > 3 or not all(re.fullmatch("[0-9]{1,10}", part, re.ASCII) for part in parts):
+    if len(parts) not in (2, 3) or not all(re.fullmatch("[0-9]+", part, re.ASCII) for part in parts):
         return None
     major, minor, patch = ([int(part) for part in parts] + [0, 0])[:3]
     return (major, minor, patch) if max(major, minor, patch) < 1 << 32 else None
 
 
 def board(text: str) -> tuple[int, int] | None:
-    """The PCI id of a board."""
-    found = re.fullmatch(r"([0-9a-f]{4}):([0-9a-f]{4}) [0-9a-f]{4}:[0-9a-f]{4}", text, re.ASCII)
+    """The PCI id of a board: what stands before the first space, whatever follows."""
+    found = re.match(r"([0-9a-fA-F]{4}):([0-9a-fA-F]{4}) ", text, re.ASCII)
     return (int(found[1], 16), int(found[2], 16)) if found else None
 
 
@@ -151,7 +143,11 @@ def _derive(device: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def _contradiction(device: Mapping[str, Value]) -> str | None:
-    for name, value in _follows(device).items():
+    follows = _follows(device)
+    # A driver_version that has not been reported does not hide what the build says of the manager.
+    if plain(device, "driver_version") is None and "driver_version" in follows:
+        follows["manager_version"] = follows["driver_version"]
+    for name, value in follows.items():
         if name in device and None not in (device[name].plain, value.plain) and device[name] != value:
             # Of the two the one with the higher number.
             return {"driver_version": "driver_build", "pci_id": "gpu_board"}.get(name, name)
@@ -159,7 +155,9 @@ def _contradiction(device: Mapping[str, Value]) -> str | None:
 
 
 def _possible(device: Mapping[str, Value]) -> bool:
-    return _contradiction(device) is None
+    text = plain(device, "gpu_board")
+    written = text is None or re.fullmatch("[0-9a-f]{4}:[0-9a-f]{4} [0-9a-f]{4}:[0-9a-f]{4}", text, re.ASCII)
+    return written is not None and _contradiction(device) is None
 
 
 VFIO_PCI, TRUE, FALSE = Value(a.TEXT, "vfio-pci"), Value(a.BOOL, True), Value(a.BOOL, False)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 from transire.reference import attributes as a
 from transire.reference.attributes import Known, Value
-from transire.reference.compare import HOLDS, Both, Finding, has, plain
+from transire.reference.compare import HOLDS, Both, Finding, plain
 from transire.reference.judge import Absent, Rule, Vendor
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ ATTRIBUTES = (
     Known(0x0117, "serial_number", a.TEXT),
 )
 """What the vendor adds to the common ones."""
+LAYOUTS = ("nvme-2.1", "rfc-2025", "ipu-2022", "spdk")
 DEFAULT_PORT = {"nvme+tcp": ":4420", "nvme+rdma": ":4420"}
 """What may be left out."""
 
@@ -120,18 +122,47 @@ def _both_have_a_software_version(both: Both) -> bool:
     return "software_version" in both.source and "software_version" in both.device
 
 
+def _either_has_an_address(both: Both) -> bool:
+    return "remote_url" in both.source or "remote_url" in both.device
+
+
 def _contradiction(device: Mapping[str, Value]) -> str | None:
-    """No guest has more than there is. The page does not say so; it follows from what the attributes are."""
+    """No guest has more than there is."""
     for most, used in (("max_io_queues", "io_queues"), ("max_queue_entries", "queue_entries")):
         offered, in_use = plain(device, most), plain(device, used)
         if offered is not None and in_use is not None and in_use > offered:
             return used
+    size, sizes = plain(device, "page_size"), plain(device, "page_sizes")
+    if size is not None and sizes is not None and not sizes[0] <= size <= sizes[1]:
+        return "page_sizes"
     return None
 
 
 def _possible(device: Mapping[str, Value]) -> bool:
-    url = device.get("remote_url")
-    return _contradiction(device) is None and (url is None or url.plain is None or normal(url.plain) is not None)
+    url, layout = plain(device, "remote_url"), plain(device, "state_layout")
+    return (
+        _contradiction(device) is None
+        and (url is None or normal(url) is not None)
+        and (layout is None or layout in LAYOUTS)
+        and all(_is_list(plain(device, name), form) for name, form in LISTS.items())
+    )
+
+
+def _is_list(formats: Mapping[str, str] | None, form: Callable[[str], Any]) -> bool:
+    if formats is None or formats == {"0": "none"}:
+        return True
+    return all(_number(index, 1, 255) and form(said) for index, said in formats.items())
+
+
+def _number(text: str, least: int, most: int) -> bool:
+    return re.fullmatch("0|[1-9][0-9]{0,5}", text, re.ASCII) is not None and least <= int(text) <= most
+
+
+LISTS: dict[str, Callable[[str], Any]] = {
+    "state_formats": lambda text: _number(text, 0, 0xFFFF),
+    "vendor_formats": re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII).fullmatch,
+}
+"""What a target may list."""
 
 
 VFIO_PCI, TRUE, FALSE = Value(a.TEXT, "vfio-pci"), Value(a.BOOL, True), Value(a.BOOL, False)
@@ -147,22 +178,7 @@ VENDOR = Vendor(
         Rule("driver", "equal", IGNORE, IGNORE),
         Rule("software_version", "version", when=_both_have_a_software_version),
         Rule("driver_version", "version", when=lambda both: not _both_have_a_software_version(both)),
-        Rule(
-            "remote_url",
-            _address,
-            Absent.WANT,
-            UNSET,
-            when=lambda both: "remote_url" in both.source or has(both.device, "remote_url"),
-        ),
-        Rule(
-            "remote_url",
-            _address,
-            UNSET,
-            UNSET,
-            when=lambda both: (
-                "remote_url" not in both.source and "remote_url" in both.device and not has(both.device, "remote_url")
-            ),
-        ),
+        Rule("remote_url", _address, Absent.WANT, UNSET, when=_either_has_an_address),
         Rule("subnqn", "equal", IGNORE, IGNORE),
         Rule("namespaces", _namespaces, IGNORE, IGNORE),
         Rule("hmlms", "is", NOTE, NOTE, constant=TRUE),

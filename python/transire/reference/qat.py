@@ -70,9 +70,9 @@ LIMITS_MOST = 4
 
 ATTRIBUTES = (
     Known(0x8100, "stream_version", a.UINT),
-    Known(0x8101, "capabilities", a.MASK, lambda mask: mask < 1 << 32),
+    Known(0x8101, "capabilities", a.MASK),
     Known(0x8102, "service_map", a.UINT, lambda number: number < 1 << 16),
-    Known(0x8103, "extended_compression", a.MASK, lambda mask: mask < 1 << 32),
+    Known(0x8103, "extended_compression", a.MASK),
     Known(0x0104, "pfvf_version", a.UINT, lambda number: number < 1 << 8),
     Known(0x8105, "rate_limits", a.MAP),
     Known(0x8106, "ring_banks", a.UINT, lambda number: 1 <= number <= 16),
@@ -82,9 +82,8 @@ PHYSICAL = tuple((0x8086, device) for device in (0x4940, 0x4942, 0x4944, 0x4946,
 """Ids of physical functions, which no target is."""
 
 NO_LIMITS = {"none": "none"}
-_KEY = re.compile(r"(asym|sym|dc|decomp) 0x([0-9a-f]{1,16})", re.ASCII)
-_RATES = re.compile(r"([0-9]{1,10})/([0-9]{1,10})", re.ASCII)
-Limits = dict[tuple[str, int], tuple[int, int]]
+_KEY = re.compile(r"(asym|sym|dc|decomp) 0x([0-9a-fA-F]+)", re.ASCII)
+_RATES = re.compile(r"([0-9]+)/([0-9]+)", re.ASCII)
 
 
 def read(data: bytes, ended: bool, _: Chosen) -> Iterator[Reason | dict[str, Stated]]:
@@ -255,16 +254,28 @@ def _stop(identity: str, offset: int, outcome: Outcome = Outcome.CORRUPT) -> Non
     raise Stop(Reason(f"qat.{identity}", outcome, offset))
 
 
-def limits(said: Mapping[str, str]) -> Limits | None:
-    """Committed and peak rate by service and mask, or None if something is written otherwise."""
-    if said == NO_LIMITS:
-        return {}
-    found: Limits = {}
+class Limit(NamedTuple):
+    """A rate limit."""
+
+    service: str
+    mask: int
+    committed: int
+    peak: int
+
+
+def limits(said: Mapping[str, str]) -> list[Limit] | None:
+    """The limits, or None if something is written otherwise."""
+    found: list[Limit] = []
     for key, value in said.items():
+        if (key, value) == ("none", "none"):
+            continue
         what, rates = _KEY.fullmatch(key), _RATES.fullmatch(value)
         if what is None or rates is None:
             return None
-        found[what[1], int(what[2], 16)] = int(rates[1]), int(rates[2])
+        limit = Limit(what[1], int(what[2], 16), int(rates[1]), int(rates[2]))
+        if limit.mask >> 64 or limit.committed >> 32 or limit.peak >> 32:
+            return None
+        found.append(limit)
     return found
 
 
@@ -278,10 +289,14 @@ def _rate_limits(source: Value, target: Value, _: Both) -> Finding:
     asked, there = limits(source.plain), limits(target.plain)
     if asked is None or there is None:
         return Finding("refused")
-    if not asked.keys() <= there.keys():
+    alike = [[other for other in there if other[:2] == one[:2]] for one in asked]
+    if not all(alike):
         return Finding("not-subset")
-    lower = any(rate > there[key][at] for key, rates in asked.items() for at, rate in enumerate(rates))
-    return Finding("not-at-least") if lower else HOLDS
+    met = (
+        any(one.committed <= other.committed and one.peak <= other.peak for other in others)
+        for one, others in zip(asked, alike, strict=True)
+    )
+    return HOLDS if all(met) else Finding("not-at-least")
 
 
 def _possible(device: Mapping[str, Value]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from transire.reference import ap, ccw, gvt_g, mtty, nvidia, nvme, qat
+from transire.reference import ap, ccw, gvt_g, hisi_acc, mtty, nvidia, nvme, pds, qat
 from transire.reference.verdict import Like
 
 if TYPE_CHECKING:
@@ -46,10 +46,14 @@ VENDORS: dict[str, Vendor] = {
     "ccw": ccw.VENDOR,
     "ap": ap.VENDOR,
     "nvidia": nvidia.VENDOR,
+    "hisi-acc": hisi_acc.VENDOR,
+    "pds": pds.VENDOR,
 }
 """By the value of the attribute `vendor`."""
 FORMATS = {
     "mtty": Format("mtty", begins_with(mtty.MAGIC), mtty.read),
     "qat": Format("qat", begins_with(qat.MAGIC), qat.read),
+    "hisi-acc": Format("hisi-acc", hisi_acc.like, hisi_acc.read),
+    "pds": Format("pds", pds.like, pds.read),
 }
 """By the value of the attribute `payload_format`."""

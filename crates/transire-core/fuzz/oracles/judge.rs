@@ -221,7 +221,7 @@ fn named(when: &When, values: &mut Vec<Value<'static>>) {
         When::SourceIs(_, value) | When::TargetIs(_, value) => values.push(*value),
         When::All(all) | When::Any(all) => all.iter().for_each(|when| named(when, values)),
         When::Not(when) => named(when, values),
-        When::BothHave(_) => {}
+        When::BothHave(_) | When::EitherHas(_) => {}
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) use reader::digest_of;
 pub use reader::{ATTRIBUTE, FRAME, PROLOGUE, SealedReader, identify, likeness};
 pub use writer::{SealError, SealOptions, SealedWriter};
 
+use alloc::vec::Vec;
+
 use crate::bytes::widen;
 
 /// The name of a payload that no format here reads.
@@ -67,23 +69,60 @@ impl Digest {
     }
 }
 
+/// Bytes that the digest takes at once at the least: what its widest SIMD works on side by side, 16 chunks of 1 KiB.
+const STRIDE: usize = 16 << 10;
+
 /// The running digest over a stream.
-#[derive(Clone, Debug)]
-struct Running(Option<blake3::Hasher>);
+///
+/// BLAKE3 is a tree of chunks, and fills its SIMD lanes only where what it is given begins at a multiple of
+/// [`STRIDE`]. The heads of frames would shift everything behind them off that, so what is left over of a stride
+/// waits here until it is whole.
+#[derive(Debug, Default)]
+struct Running {
+    hasher: Option<blake3::Hasher>,
+    /// Less than a stride.
+    carry: Vec<u8>,
+}
 
 impl Running {
+    /// Begins this digest. The room is there whatever the digest: a reader's comes to be known later, and reading
+    /// allocates nothing.
     fn new(digest: Digest) -> Self {
-        Self((digest == Digest::Blake3).then(blake3::Hasher::new))
+        let mut running = Self { hasher: None, carry: Vec::with_capacity(STRIDE) };
+        running.begin(digest);
+        running
+    }
+
+    /// Begins again, with this digest and the memory that is there.
+    fn begin(&mut self, digest: Digest) {
+        self.hasher = (digest == Digest::Blake3).then(blake3::Hasher::new);
+        self.carry.clear();
     }
 
     fn update(&mut self, bytes: &[u8]) {
-        if let Some(hasher) = &mut self.0 {
-            hasher.update(bytes);
+        let Some(hasher) = &mut self.hasher else { return };
+        let mut rest = bytes;
+        if !self.carry.is_empty() {
+            let (completing, behind) = rest.split_at(rest.len().min(STRIDE - self.carry.len()));
+            self.carry.extend_from_slice(completing);
+            rest = behind;
+            if self.carry.len() < STRIDE {
+                return;
+            }
+            hasher.update(&self.carry);
+            self.carry.clear();
         }
+        let (whole, left) = rest.split_at(rest.len() - rest.len() % STRIDE);
+        hasher.update(whole);
+        self.carry.extend_from_slice(left);
     }
 
-    fn finish(&self) -> Option<[u8; 32]> {
-        self.0.as_ref().map(|hasher| *hasher.finalize().as_bytes())
+    /// The digest of everything so far. Nothing goes in behind it.
+    fn finish(&mut self) -> Option<[u8; 32]> {
+        let hasher = self.hasher.as_mut()?;
+        hasher.update(&self.carry);
+        self.carry.clear();
+        Some(*hasher.finalize().as_bytes())
     }
 }
 

@@ -118,40 +118,26 @@ fn read_header<'a>(
     let dictionary_of: DictionaryOf<'_> = &|vendor| registry.dictionary(vendor);
     let offset = widen(PROLOGUE_LEN);
     let header = Header::read(header, offset, prologue.content, dictionary_of, verdict)?;
-    if prologue.content == Content::Sealed {
-        check_stream_attributes(&header, registry, offset)?;
+    // A payload in a native format; of an opaque one, and of a profile, nothing is asked.
+    let native = header.get(PAYLOAD_FORMAT).filter(|name| *name != Value::Text(Text::constant(OPAQUE)));
+    let format = if let Some(Value::Text(name)) = native { registry.stream(name.as_str()) } else { None };
+    if native.is_some() && format.is_none() {
+        return Err(at_value(&header, PAYLOAD_FORMAT, offset, Reason::new(reasons::PAYLOAD_FORMAT_UNRECOGNIZED)));
     }
-    if header.dictionary().is_none() {
-        return Err(vendor_unrecognized(&header, offset));
-    }
-    check_payload_vendor(&header, registry, offset)?;
-    Ok(Ok((prologue, header)))
-}
-
-fn check_stream_attributes(header: &Header<'_>, registry: Registry, offset: u64) -> Result<(), Reason> {
-    let name = payload_format(header);
-    if name != OPAQUE && registry.stream(name).is_none() {
-        return Err(at_value(header, PAYLOAD_FORMAT, offset, Reason::new(reasons::PAYLOAD_FORMAT_UNRECOGNIZED)));
-    }
-    if digest_of(header).is_none() {
+    if prologue.content == Content::Sealed && digest_of(&header).is_none() {
         let code = match header.get(DIGEST) {
             Some(Value::Uint(code)) => Datum::Count(code),
             _ => Datum::None,
         };
         let reason = Reason::new(reasons::DIGEST_UNRECOGNIZED).because(code, Datum::Word("1 or 2"));
-        return Err(at_value(header, DIGEST, offset, reason));
+        return Err(at_value(&header, DIGEST, offset, reason));
     }
-    Ok(())
-}
-
-/// A native payload is one of the header's own vendor.
-fn check_payload_vendor(header: &Header<'_>, registry: Registry, offset: u64) -> Result<(), Reason> {
-    match registry.stream(payload_format(header)) {
-        Some(format) if format.vendor != header.vendor() => {
-            Err(at_value(header, PAYLOAD_FORMAT, offset, Reason::new(reasons::CONTRADICTS_PAYLOAD)))
-        }
-        _ => Ok(()),
+    let Some(dictionary) = header.dictionary() else { return Err(vendor_unrecognized(&header, offset)) };
+    // A native payload is one of the header's own vendor.
+    if format.is_some_and(|format| format.vendor != dictionary.vendor) {
+        return Err(at_value(&header, PAYLOAD_FORMAT, offset, Reason::new(reasons::CONTRADICTS_PAYLOAD)));
     }
+    Ok(Ok((prologue, header)))
 }
 
 fn at_value(header: &Header<'_>, id: AttributeId, offset: u64, reason: Reason) -> Reason {
@@ -212,17 +198,19 @@ enum State {
 impl SealedReader {
     /// A reader at the start of a stream. One that describes also emits a record for each structure.
     pub fn new(registry: Registry, describe: bool) -> Self {
-        Self::holding(OwnedHeader::with_capacity(HEADER_USUAL), registry, describe)
+        Self::holding(OwnedHeader::with_capacity(HEADER_USUAL), Running::new(Digest::None), registry, describe)
     }
 
     /// Begins again, with the memory that is there.
     pub fn reset(&mut self) {
         let mut header = core::mem::take(&mut self.header);
         header.clear();
-        *self = Self::holding(header, self.registry, self.describe);
+        let mut running = core::mem::take(&mut self.running);
+        running.begin(Digest::None);
+        *self = Self::holding(header, running, self.registry, self.describe);
     }
 
-    fn holding(header: OwnedHeader, registry: Registry, describe: bool) -> Self {
+    fn holding(header: OwnedHeader, running: Running, registry: Registry, describe: bool) -> Self {
         Self {
             registry,
             describe,
@@ -234,7 +222,7 @@ impl SealedReader {
             content: Content::Sealed,
             prologue_crc: 0,
             digest: Digest::None,
-            running: Running::new(Digest::None),
+            running,
             order: Order::default(),
             count: Count::START,
             notes: Verdict::new(),
@@ -318,7 +306,7 @@ impl SealedReader {
         self.prologue_crc = prologue.crc;
         self.digest = digest_of(&header).unwrap_or_default();
         self.header.hold(&header);
-        self.running = Running::new(self.digest);
+        self.running.begin(self.digest);
         let used = PROLOGUE_LEN + header.bytes().len();
         self.running.update(input.get(..used).unwrap_or(input));
         self.state = State::Notes;

@@ -680,3 +680,28 @@ fn what_describes_gives_every_byte_back() {
         assert_eq!(out, stream);
     }
 }
+
+#[test]
+fn the_running_digest_is_that_of_the_whole_however_it_is_cut() {
+    let bytes: Vec<u8> = (0..5 * STRIDE + 77).map(|at| u8::try_from(at % 251).unwrap()).collect();
+    let cuts = [1, 15, 16, 1023, 1024, STRIDE - 1, STRIDE, STRIDE + 1, 3 * STRIDE + 5, bytes.len()];
+    let mut running = Running::new(Digest::None);
+    assert_eq!(running.finish(), None);
+    for length in [0, 1, 1024, STRIDE - 1, STRIDE, STRIDE + 1, 2 * STRIDE, bytes.len()] {
+        let expected = blake3::hash(&bytes[..length]);
+        // Two cuts take turns, so that pieces begin at every place in a stride.
+        for pair in cuts.windows(2) {
+            running.begin(Digest::Blake3);
+            let mut rest = &bytes[..length];
+            for cut in pair.iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (piece, behind) = rest.split_at(rest.len().min(*cut));
+                running.update(piece);
+                rest = behind;
+            }
+            assert_eq!(running.finish().as_ref(), Some(expected.as_bytes()), "{length} bytes by {pair:?}");
+        }
+    }
+}

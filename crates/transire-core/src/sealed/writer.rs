@@ -67,7 +67,8 @@ impl fmt::Display for SealError {
 
 impl core::error::Error for SealError {}
 
-/// Writes a sealed stream, frame by frame. Payload is not copied: the caller writes each head and then the bytes.
+/// Writes a sealed stream, frame by frame. Payload is not kept, but for what the digest waits with: the caller writes
+/// each head and then the bytes.
 #[derive(Debug)]
 pub struct SealedWriter {
     prologue_crc: u32,

@@ -3,9 +3,11 @@
 pub mod ap;
 pub mod ccw;
 pub mod gvt_g;
+pub mod hisi_acc;
 pub mod mtty;
 pub mod nvidia;
 pub mod nvme;
+pub mod pds;
 pub mod qat;
 
 #[cfg(test)]
@@ -14,5 +16,14 @@ mod tests;
 use crate::format::Registry;
 
 /// Every vendor, in the order in which they are listed.
-pub static VENDORS: Registry =
-    Registry(&[&mtty::VENDOR, &gvt_g::VENDOR, &nvme::VENDOR, &qat::VENDOR, &ccw::VENDOR, &ap::VENDOR, &nvidia::VENDOR]);
+pub static VENDORS: Registry = Registry(&[
+    &mtty::VENDOR,
+    &gvt_g::VENDOR,
+    &nvme::VENDOR,
+    &qat::VENDOR,
+    &ccw::VENDOR,
+    &ap::VENDOR,
+    &nvidia::VENDOR,
+    &hisi_acc::VENDOR,
+    &pds::VENDOR,
+]);

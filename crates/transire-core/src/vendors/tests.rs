@@ -141,6 +141,8 @@ pub(super) enum Term<'a> {
     OneOf(&'a str, &'a [&'a str], Option<&'a str>),
     /// Every value is taken.
     Any(&'a str),
+    /// It is compared so with the target's value, under these versions of the target's driver.
+    Own(&'a str, Compare, Option<&'a str>),
     /// It can be set to any value.
     Settable(&'a str),
     /// It can be set to a number between these.
@@ -236,6 +238,9 @@ impl Pairs<'_> {
                 target.accepts.push(accept(name, Compare::OneOf, Operand::AnyOf(values), scope));
             }
             Term::Any(name) => target.accepts.push(accept(name, Compare::Ignore, Operand::OfTarget, None)),
+            Term::Own(name, compare, scope) => {
+                target.accepts.push(accept(name, compare, Operand::OfTarget, scope));
+            }
             Term::Settable(name) => target.settable.push(settable(name, Allowed::Any)),
             Term::Between(name, low, high) => target.settable.push(settable(name, Allowed::Range(low, high))),
             Term::Asserted(name, source, of_target) => {

@@ -5,5 +5,6 @@ mod harness;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod hisi_acc;
 mod mtty;
 mod qat;

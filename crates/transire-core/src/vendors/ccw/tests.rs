@@ -2,7 +2,7 @@
 
 use super::VENDOR;
 use crate::target::{Target, TargetError};
-use crate::vendors::tests::Term::{Any, Asserted, Expired, Settable};
+use crate::vendors::tests::Term::{Any, Asserted, Expired, OneOf, Settable};
 use crate::vendors::tests::{Case, Pairs};
 use crate::verdict::Outcome::{Compatible, Fixable, Incompatible, Unknown};
 
@@ -82,6 +82,22 @@ fn availability_is_the_targets_matter() {
         ("the source does not say", "availability: -", "", &[], Compatible, &[]),
         ("the source has not reported it", "availability: ?", "", &[], Compatible, &[]),
         ("the source does not say, boxed", "availability: -", "availability: boxed", &[], Incompatible, NOT),
+        (
+            "a rule of the target's own is asked of the source",
+            "availability: no path",
+            "",
+            &[OneOf("availability", &["good", "boxed"], None)],
+            Incompatible,
+            &["availability.not-one-of", "availability.accepted-by-target"],
+        ),
+        (
+            "a rule of the target's own, and a source that does not say",
+            "availability: -",
+            "availability: boxed",
+            &[OneOf("availability", &["good", "boxed"], None)],
+            Compatible,
+            &["availability.accepted-by-target"],
+        ),
         ("the target does not say", "", "availability: -", &[], Unknown, &["availability.not-in-profile"]),
         ("the target has not reported it", "", "availability: ?", &[], Unknown, &["availability.not-reported-yet"]),
         (

@@ -389,11 +389,14 @@ fn impossible(side: &dyn Attributes) -> Option<(AttributeId, &'static str)> {
 }
 
 /// The same amount; or types of one generation of which another aggregation of the target's would come to the same: then
-/// the rule of the type has the say, since it knows what can be set. A rule of the target's own for `mdev_type` therefore
-/// never lets an image through that no aggregation makes fit.
+/// the rule of the type has the say, since it knows what can be set. Where a rule of the target's own has its place, nobody
+/// else looks at the memory: that the type may differ does not make the image fit.
 fn graphics_memory(pair: &Pair<'_>) -> Comparison {
     if pair.source == pair.target {
         return Comparison::Match;
+    }
+    if (pair.replaced)(MDEV_TYPE) {
+        return Comparison::Mismatch(reasons::NOT_EQUAL);
     }
     let mended = match (kind_of(pair.of_source), kind_of(pair.of_target)) {
         (Some(source), Some(target)) if source.hardware == target.hardware => {

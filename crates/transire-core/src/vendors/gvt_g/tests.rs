@@ -295,6 +295,54 @@ fn one_of(name: &str, values: &[&str], from: Option<&str>) -> Accept {
     }
 }
 
+/// The name of the type is put aside; the memory that follows from it is not.
+fn ignored_types() -> Vec<Case<'static>> {
+    let ignore =
+        |name: &str, from| Accept { compare: Compare::Ignore, operand: Operand::OfTarget, ..one_of(name, &[], from) };
+    vec![
+        (
+            "a type that is ignored, other memory that another aggregation would mend",
+            "aggregation=2",
+            "",
+            vec![ignore("mdev_type", None)],
+            Incompatible,
+            "low_gm_mb.not-equal high_gm_mb.not-equal mdev_type.accepted-by-target",
+        ),
+        (
+            "out of its scope, the type is compared and the memory left to it",
+            "aggregation=2",
+            "driver_version=1.3.9",
+            vec![ignore("mdev_type", Some("1.4.0"))],
+            Incompatible,
+            "mdev_type.not-same-capacity mdev_type.accept-out-of-scope",
+        ),
+        (
+            "a type that is ignored, the same memory",
+            "mdev_type=V5_2",
+            "aggregation=2",
+            vec![ignore("mdev_type", None)],
+            Compatible,
+            "mdev_type.accepted-by-target",
+        ),
+        (
+            "type and memory are ignored, for a driver that no longer checks it",
+            "aggregation=2",
+            "driver_version=1.4.0",
+            vec![ignore("mdev_type", None), ignore("low_gm_mb", Some("1.4.0")), ignore("high_gm_mb", Some("1.4.0"))],
+            Compatible,
+            "mdev_type.accepted-by-target low_gm_mb.accepted-by-target high_gm_mb.accepted-by-target",
+        ),
+        (
+            "a rule for the share is asked of mediated devices, too",
+            "mdev_type=V5_2",
+            "aggregation=2 capacity=?",
+            vec![one_of("capacity", &["1/4"], None)],
+            Incompatible,
+            "capacity.not-one-of capacity.accepted-by-target mdev_type.more-capacity",
+        ),
+    ]
+}
+
 /// Name, source, target, what it accepts, and what comes of it.
 type Case<'a> = (&'a str, &'a str, &'a str, Vec<Accept>, Outcome, &'a str);
 
@@ -380,7 +428,7 @@ fn what_the_target_accepts() {
             "high_gm_mb.not-equal mdev_type.accepted-by-target high_gm_mb.accept-out-of-scope",
         ),
     ];
-    for (name, source, device, accepts, outcome, expected) in rows {
+    for (name, source, device, accepts, outcome, expected) in rows.into_iter().chain(ignored_types()) {
         let mut target = target(device);
         target.accepts = accepts;
         let (found, reports) = told(source, &target);

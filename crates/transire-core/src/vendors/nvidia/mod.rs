@@ -14,9 +14,7 @@ use crate::attribute::{
     Type, Value, Version, row,
 };
 use crate::format::Vendor;
-use crate::rule::{
-    Absent, Compare, Comparison, Mismatch, Origin, OriginKind, Pair, Rule, RuleTable, When, always_possible, rule,
-};
+use crate::rule::{Absent, Compare, Comparison, Mismatch, Origin, OriginKind, Pair, Rule, RuleTable, When, rule};
 use crate::verdict::reasons as shared;
 
 #[cfg(test)]
@@ -549,7 +547,7 @@ pub static RULES: RuleTable = RuleTable {
     ],
     derive,
     contradiction,
-    impossible: always_possible,
+    impossible,
 };
 
 /// A difference that is allowed by one document and refused by another.
@@ -593,13 +591,14 @@ fn same_or_next_branch(pair: &Pair<'_>) -> Comparison {
     if fits { Comparison::Match } else { Comparison::Mismatch(shared::BRANCH) }
 }
 
-/// A pair of branches whose distance the table does not tell is an administrator's matter, unless the manager is older.
+/// A pair of branches whose distance the table does not tell is an administrator's matter, unless the manager is older or
+/// the guest of a branch that it stays on: [`same_or_next_branch`] refuses these.
 fn known_branches(pair: &Pair<'_>) -> Comparison {
     let (Value::Version(guest), Value::Version(manager)) = (pair.source, pair.target) else {
         return Comparison::Match;
     };
-    let known = |version: Version| version.major == BRANCH_8 || BRANCHES.contains(&version.major);
-    if guest.major >= manager.major || (known(guest) && known(manager)) {
+    let known = |version: Version| BRANCHES.contains(&version.major);
+    if guest.major >= manager.major || guest.major == BRANCH_8 || (known(guest) && known(manager)) {
         Comparison::Match
     } else {
         Comparison::Mismatch(shared::BRANCH)
@@ -634,7 +633,8 @@ fn derive(side: &dyn Attributes, id: AttributeId) -> Option<Value<'_>> {
     }
 }
 
-/// The first four and the next four digits of `10de:2331 10de:1626`.
+/// The first four and the next four digits of `10de:2331 10de:1626`. A source may write the rest otherwise: an exclusion
+/// that stands on the id still finds it.
 fn board_id(side: &dyn Attributes) -> Option<PciId> {
     let Value::Text(board) = side.value(GPU_BOARD)? else { return None };
     let (id, _subsystem) = board.as_str().split_once(' ')?;
@@ -644,7 +644,8 @@ fn board_id(side: &dyn Attributes) -> Option<PciId> {
     Some(PciId { vendor: number(vendor)?, device: number(device)? })
 }
 
-/// Two or three numbers with dots between them, as in `550.054.10`.
+/// Two or three numbers with dots between them, as in `550.054.10`. A build in another form is compared as the text that
+/// it is, and no version follows from it.
 fn build_version(side: &dyn Attributes) -> Option<Version> {
     let Value::Text(build) = side.value(DRIVER_BUILD)? else { return None };
     // Digits alone: parse() would take a sign, too.
@@ -665,8 +666,21 @@ fn contradiction(side: &dyn Attributes) -> Option<(AttributeId, AttributeId)> {
     if differ(stated, build) {
         Some((DRIVER_VERSION, DRIVER_BUILD))
     } else if differ(version(MANAGER_VERSION), stated.or(build)) {
-        Some((MANAGER_VERSION, if stated.is_some() { DRIVER_VERSION } else { DRIVER_BUILD }))
+        Some((if stated.is_some() { DRIVER_VERSION } else { DRIVER_BUILD }, MANAGER_VERSION))
     } else {
         None
     }
+}
+
+/// Of a target whose board is written in another form its id might not follow, and no exclusion would find it.
+fn impossible(target: &dyn Attributes) -> Option<(AttributeId, &'static str)> {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_id = |text: &str| {
+        text.split_once(':').is_some_and(|(vendor, device)| {
+            [vendor, device].iter().all(|part| part.len() == 4 && part.bytes().all(is_digit))
+        })
+    };
+    let is_board = |text: &str| text.split_once(' ').is_some_and(|(id, subsystem)| is_id(id) && is_id(subsystem));
+    let wrong = matches!(target.value(GPU_BOARD), Some(Value::Text(board)) if !is_board(board.as_str()));
+    wrong.then_some((GPU_BOARD, "two PCI ids in lower-case hex digits, such as 10de:2331 10de:1626"))
 }

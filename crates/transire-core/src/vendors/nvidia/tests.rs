@@ -4,9 +4,10 @@ extern crate std;
 
 use std::string::ToString;
 
-use super::VENDOR;
+use super::{GPU_BOARD, VENDOR};
+use crate::rule::Compare;
 use crate::target::{Target, TargetError};
-use crate::vendors::tests::Term::{Any, Asserted, Between, OneOf, Settable};
+use crate::vendors::tests::Term::{Any, Asserted, Between, OneOf, Own, Settable};
 use crate::vendors::tests::{Case, Pairs};
 use crate::verdict::Outcome::{Compatible, Corrupt, Fixable, Incompatible, Unknown};
 
@@ -91,6 +92,15 @@ fn guest_driver() {
             Unknown,
             &["guest_driver.needs-assertion"],
         ),
+        ("8.x, a branch that is not known", "guest_driver: 418.66.0", r595, &[], Incompatible, BRANCH),
+        (
+            "asked once by a rule of the target's own, and nobody else",
+            "",
+            r595,
+            &[Own("guest_driver", Compare::Branch { newer: 20 }, None)],
+            Incompatible,
+            &["guest_driver.branch", "guest_driver.accepted-by-target"],
+        ),
         ("one branch that is not known", "guest_driver: 595.45.4", r595, &[], Compatible, &[]),
         ("newer, of a branch that is not known", "guest_driver: 595.45.4", "", &[], Incompatible, BRANCH),
         (
@@ -152,6 +162,14 @@ fn boards() {
             Incompatible,
             &["pci_id.excluded-pair", "gpu_board.not-in-profile"],
         ),
+        (
+            "a board of the source written otherwise, excluded all the same",
+            "gpu_board: 10DE:2331 x",
+            NVL,
+            &[Any("gpu_board")],
+            Incompatible,
+            &["pci_id.excluded-pair", "gpu_board.accepted-by-target"],
+        ),
         ("not said", "gpu_board: -", "", &[], Unknown, &["gpu_board.not-in-profile"]),
         (
             "id and board that contradict each other",
@@ -190,6 +208,7 @@ fn boards() {
 #[test]
 fn hypervisors() {
     const NOT: &[&str] = &["driver_version.not-equal"];
+    const NOT_ON_9_4: &[&str] = &["driver_version.not-equal", "hypervisor.not-reported-yet"];
     const ASKED: &[&str] = &["driver_version.needs-assertion"];
     const NOTED: &[&str] = &["driver_version.sources-disagree"];
     const OLD: &str = "hypervisor: RHEL 9.4; driver_version: 550.54.10";
@@ -246,6 +265,32 @@ fn hypervisors() {
             &[],
             Unknown,
             &["hypervisor.not-in-profile", "driver_version.needs-assertion"],
+        ),
+        (
+            "not reported, and drivers that differ",
+            "hypervisor: ?",
+            "driver_version: 550.90",
+            &[],
+            Unknown,
+            &["hypervisor.not-reported-yet", "driver_version.needs-assertion"],
+        ),
+        ("not reported, identical", "", "hypervisor: ?", &[], Unknown, &["hypervisor.not-reported-yet"]),
+        ("not reported, 9.4 there", "hypervisor: ?", OLD_90, &[], Incompatible, NOT_ON_9_4),
+        (
+            "written otherwise, not 9.4",
+            "hypervisor: RHEL 09.4; driver_version: 550.54.10",
+            "hypervisor: RHEL 09.4; driver_version: 550.90",
+            &[],
+            Unknown,
+            ASKED,
+        ),
+        (
+            "a rule of the target's own is asked whatever the hypervisor",
+            NEW,
+            NEW_90,
+            &[Own("driver_version", Compare::Equal, None)],
+            Incompatible,
+            &["driver_version.not-equal", "driver_version.accepted-by-target"],
         ),
         (
             "no driver said",
@@ -340,6 +385,22 @@ fn what_makes_live_migration_fail() {
             &["gsp_firmware.needs-assertion"],
         ),
         (
+            "a system processor, refused by the target's own rule",
+            "gsp_firmware: true",
+            "gsp_firmware: false",
+            &[Own("gsp_firmware", Compare::Equal, None)],
+            Incompatible,
+            &["gsp_firmware.not-equal", "gsp_firmware.accepted-by-target"],
+        ),
+        (
+            "a system processor that can be set, by the target's own rule",
+            "gsp_firmware: true",
+            "gsp_firmware: false",
+            &[Own("gsp_firmware", Compare::Equal, None), Settable("gsp_firmware")],
+            Fixable,
+            &["gsp_firmware.set", "gsp_firmware.accepted-by-target"],
+        ),
+        (
             "a system processor, asserted",
             "gsp_firmware: true",
             "gsp_firmware: true",
@@ -429,12 +490,19 @@ fn targets_that_cannot_be() {
     let cases = [
         ("pci_id: 10de:2331", "pci_id", "gpu_board"),
         ("driver_build: 550.90.07", "driver_version", "driver_build"),
-        ("manager_version: 570.1.2", "manager_version", "driver_version"),
+        ("manager_version: 570.1.2", "driver_version", "manager_version"),
     ];
     for (different, first, second) in cases {
         let pairs = Pairs { vendor: &VENDOR, source: BASE, target: BASE };
         let id = |name| VENDOR.rules.dictionary.by_name(name).expect("an attribute").id;
         let found = Target::new(pairs.profile(BASE, different), VENDOR.rules).err();
         assert_eq!(found, Some(TargetError::Contradiction(id(first), id(second))), "{different}");
+    }
+    for board in
+        ["10DE:2331 10DE:1626", "10de:2331", "10de:2331  10de:1626", "10de:2331 10de:1626 x", "10de:231 10de:1626"]
+    {
+        let pairs = Pairs { vendor: &VENDOR, source: BASE, target: BASE };
+        let found = Target::new(pairs.profile(BASE, &std::format!("gpu_board: {board}")), VENDOR.rules).err();
+        assert!(matches!(found, Some(TargetError::Impossible(GPU_BOARD, _))), "{board}: {found:?}");
     }
 }

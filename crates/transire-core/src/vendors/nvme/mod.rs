@@ -386,14 +386,19 @@ pub static RULES: RuleTable = RuleTable {
                 proposal("discussion of July 2020: an NVMe device by PCI id, driver version and remote URL"),
             )
         },
-        rule(
-            REMOTE_URL,
-            Compare::Own(same_url),
-            Absent::Default(NO_URL),
-            proposal(
-                "discussion of July 2020: the configured remote URL, which the target can be given before loading",
-            ),
-        ),
+        // A target that does not say has none configured, and can be told what to set; a source that does not say may have.
+        Rule {
+            when: Some(When::EitherHas(REMOTE_URL)),
+            target_absent: Absent::Default(NO_URL),
+            ..rule(
+                REMOTE_URL,
+                Compare::Own(same_url),
+                Absent::Unknown,
+                proposal(
+                    "discussion of July 2020: the configured remote URL, which the target can be given before loading",
+                ),
+            )
+        },
         rule(SUBNQN, Compare::Equal, Absent::Ignore, unconfirmed("the guest knows the subsystem by its name")),
         rule(
             NAMESPACES,
@@ -497,16 +502,11 @@ const fn when(holds: bool, otherwise: Comparison) -> Comparison {
     if holds { Comparison::Match } else { otherwise }
 }
 
-/// The same address, in whatever spelling. A source that does not say goes with a target that does not say either; with
-/// any other it is unknown, not unset.
+/// The same address, in whatever spelling.
 fn same_url(pair: &Pair<'_>) -> Comparison {
     let (Value::Text(source), Value::Text(target)) = (pair.source, pair.target) else {
         return Comparison::Mismatch(shared::NOT_EQUAL);
     };
-    if pair.of_source.value(REMOTE_URL).is_none() {
-        let silent = pair.of_target.value(REMOTE_URL).is_none();
-        return when(silent, Comparison::Mismatch(shared::NOT_IN_PROFILE));
-    }
     let (source, target) = (source.as_str(), target.as_str());
     match (Url::parse(source), Url::parse(target)) {
         (Err(Fault::Credentials), _) | (_, Err(Fault::Credentials)) => Comparison::Mismatch(shared::REFUSED),
@@ -612,14 +612,14 @@ fn rewritten(pair: &Pair<'_>) -> Comparison {
 }
 
 fn contradiction(side: &dyn Attributes) -> Option<(AttributeId, AttributeId)> {
-    let exceeds = |most: AttributeId, used: AttributeId| match (side.value(most), side.value(used)) {
+    let contradict = |one: AttributeId, other: AttributeId| match (side.value(one), side.value(other)) {
         (Some(Value::Uint(most)), Some(Value::Uint(used))) => used > most,
-        (Some(Value::Range(low, high)), Some(Value::Uint(used))) => !(low..=high).contains(&used),
+        (Some(Value::Uint(used)), Some(Value::Range(low, high))) => !(low..=high).contains(&used),
         _ => false,
     };
-    [(MAX_IO_QUEUES, IO_QUEUES), (MAX_QUEUE_ENTRIES, QUEUE_ENTRIES), (PAGE_SIZES, PAGE_SIZE)]
+    [(MAX_IO_QUEUES, IO_QUEUES), (MAX_QUEUE_ENTRIES, QUEUE_ENTRIES), (PAGE_SIZE, PAGE_SIZES)]
         .into_iter()
-        .find(|&(most, used)| exceeds(most, used))
+        .find(|&(one, other)| contradict(one, other))
 }
 
 fn impossible(side: &dyn Attributes) -> Option<(AttributeId, &'static str)> {

@@ -348,6 +348,49 @@ fn what_the_target_accepts() {
 }
 
 #[test]
+fn a_rule_of_the_targets_own_stands_for_every_row() {
+    let own = |name: &str, compare| Accept {
+        attribute: definition(name).id,
+        compare,
+        operand: Operand::OfTarget,
+        source: "site rule".to_string(),
+        driver_versions: None,
+    };
+    let rows = [
+        (
+            "max_io_queues",
+            Compare::Equal,
+            "max_io_queues=64 io_queues=16",
+            "max_io_queues=32",
+            Incompatible,
+            "max_io_queues.not-equal max_io_queues.accepted-by-target",
+        ),
+        (
+            "driver_version",
+            Compare::AtLeast,
+            "driver_version=2.0.0",
+            "driver_version=1.0.0",
+            Incompatible,
+            "driver_version.not-at-least driver_version.accepted-by-target",
+        ),
+        (
+            "remote_url",
+            Compare::Equal,
+            "-remote_url",
+            "-remote_url",
+            Unknown,
+            "remote_url.not-in-profile remote_url.accepted-by-target",
+        ),
+    ];
+    for (name, compare, source, device, outcome, expected) in rows {
+        let mut target = target(device);
+        target.accepts = vec![own(name, compare)];
+        let (found, reports) = told(source, &target);
+        assert_eq!((found, ids(&reports).as_str()), (outcome, expected), "{name}");
+    }
+}
+
+#[test]
 fn controllers_that_cannot_be() {
     let versions = "versions from 0 to 65535 by index from 1 to 255, or { \"0\" = \"none\" }";
     let uuids = "UUIDs by index from 1 to 255, or { \"0\" = \"none\" }";
@@ -366,7 +409,7 @@ fn controllers_that_cannot_be() {
         ("vendor_formats=1:0b6ff1d2-6f0c-4f0e-8d39-5c4f6c7f4f1", TargetError::Impossible(VENDOR_FORMATS, uuids)),
         ("io_queues=3 max_io_queues=2", TargetError::Contradiction(MAX_IO_QUEUES, IO_QUEUES)),
         ("queue_entries=3 max_queue_entries=2", TargetError::Contradiction(MAX_QUEUE_ENTRIES, QUEUE_ENTRIES)),
-        ("page_size=4096 page_sizes=8192..8192", TargetError::Contradiction(PAGE_SIZES, PAGE_SIZE)),
+        ("page_size=4096 page_sizes=8192..8192", TargetError::Contradiction(PAGE_SIZE, PAGE_SIZES)),
     ];
     for (side, expected) in rows {
         assert_eq!(Target::new(profile(side), &RULES).err(), Some(expected), "{side}");

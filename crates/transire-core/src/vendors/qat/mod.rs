@@ -187,7 +187,7 @@ pub static RULES: RuleTable = RuleTable {
             )
         },
         Rule {
-            target_absent: Absent::Default(Value::Text(Text::constant(NO_LIMITS))),
+            target_absent: Absent::Default(Value::Map(Map::constant(b"\x04\0none\x04\0none"))),
             ..row(
                 RATE_LIMITS,
                 Compare::Own(rate_limits),
@@ -272,9 +272,15 @@ impl<'a> Limit<'a> {
     fn read(key: &'a str, value: &str) -> Option<Self> {
         let (service, ring_pairs) = key.split_once(' ')?;
         let (committed, peak) = value.split_once('/')?;
+        let ring_pairs = ring_pairs.strip_prefix("0x")?;
+        // Digits alone: reading a number would take a sign, too.
+        let digits = [committed, peak].iter().all(|rate| rate.bytes().all(|byte| byte.is_ascii_digit()));
+        if !digits || !ring_pairs.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
         SERVICES.contains(&service).then_some(Self {
             service,
-            ring_pairs: u64::from_str_radix(ring_pairs.strip_prefix("0x")?, 16).ok()?,
+            ring_pairs: u64::from_str_radix(ring_pairs, 16).ok()?,
             committed: committed.parse().ok()?,
             peak: peak.parse().ok()?,
         })

@@ -5,8 +5,9 @@ extern crate std;
 use std::string::ToString;
 
 use super::VENDOR;
+use crate::rule::Compare;
 use crate::target::{Target, TargetError};
-use crate::vendors::tests::Term::{Any, OneOf, Settable};
+use crate::vendors::tests::Term::{Any, OneOf, Own, Settable};
 use crate::vendors::tests::{Case, Pairs};
 use crate::verdict::Outcome::{Compatible, Fixable, Incompatible, Unknown};
 
@@ -132,6 +133,16 @@ fn rate_limits() {
         ("a mask written at length", "rate_limits: asym 0x0300=50/50", TWO, &[], Compatible, &[]),
         ("no limit at all", "rate_limits: asym=50", TWO, &[], Incompatible, &["rate_limits.refused"]),
         ("a rate of 33 bits", "rate_limits: asym 0x300=4294967296/1", TWO, &[], Incompatible, &["rate_limits.refused"]),
+        ("a rate with a sign", "rate_limits: asym 0x300=+50/1", TWO, &[], Incompatible, &["rate_limits.refused"]),
+        ("a mask with a sign", "rate_limits: asym 0x+300=50/1", TWO, &[], Incompatible, &["rate_limits.refused"]),
+        (
+            "a target that does not say has none, also for a rule of its own",
+            "",
+            "rate_limits: -; driver_version: 6.12.95",
+            &[Own("rate_limits", Compare::Subset, Some("6.12"))],
+            Compatible,
+            &["rate_limits.accepted-by-target"],
+        ),
         ("not said", "rate_limits: -", "", &[], Unknown, &["rate_limits.not-in-profile"]),
         ("not reported", "", "rate_limits: ?", &[], Unknown, &["rate_limits.not-reported-yet"]),
         ("can be made there", TWO, "", &[Settable("rate_limits")], Fixable, &["rate_limits.set"]),
