@@ -329,6 +329,8 @@ fn the_model_agrees_with_the_driver_row_by_row() {
     let rows: usize = kinds.values().sum();
     say(&format!("qat: {rows} rows agree, in {saves} also what is saved again; {kinds:?}"));
     assert_eq!((rows, saves), (568, 254));
+    // The page has these counts, too.
+    assert_eq!(kinds.into_values().collect::<Vec<_>>(), [501, 7, 28, 18, 2, 12]);
 }
 
 /// A target in the words of a row's column `target`, which takes any device: no stream says which one it comes from.
