@@ -1063,6 +1063,12 @@ pub trait Attributes {
     fn place(&self, _id: AttributeId) -> Option<(u64, u32)> {
         None
     }
+
+    /// Whether there is no value because the part of the stream that has it was not read yet. What is asked of the
+    /// attribute waits for that part.
+    fn awaits(&self, _id: AttributeId) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

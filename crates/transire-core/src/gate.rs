@@ -739,6 +739,11 @@ impl Attributes for Source<'_> {
             None => self.header.and_then(|header| header.place(id)),
         }
     }
+
+    fn awaits(&self, id: AttributeId) -> bool {
+        self.native.is_some_and(|native| native.awaits(id))
+            && self.header.is_none_or(|header| header.value(id).is_none())
+    }
 }
 
 /// Appends bytes of a structure that needs `need` in all. Room is made as bytes come, not as lengths say, and never for

@@ -94,6 +94,10 @@ impl Attributes for Complete<'_> {
     fn place(&self, id: AttributeId) -> Option<(u64, u32)> {
         self.stated.place(id)
     }
+
+    fn awaits(&self, id: AttributeId) -> bool {
+        self.stated.awaits(id)
+    }
 }
 
 /// A target's profile after a setting was made.
@@ -219,7 +223,7 @@ impl Case<'_> {
     }
 
     fn compare(&self, terms: &Terms<'_>, verdict: &mut Verdict) {
-        if matches!(terms.compare, Compare::Ignore) {
+        if matches!(terms.compare, Compare::Ignore) || self.source.awaits(terms.source) {
             return;
         }
         let source = present(self.source.value(terms.source), terms.source_absent);

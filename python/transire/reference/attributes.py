@@ -99,6 +99,10 @@ class Stated(NamedTuple):
     offset: int | None
 
 
+AWAITED = Stated(Value(0, None), None)
+"""In place of what a part of the stream has that was not read yet: rules on it wait. No value has type 0."""
+
+
 class Known(NamedTuple):
     """A row of a table of attributes. `limit` says which values of the type it may have."""
 

@@ -63,6 +63,8 @@ def judge(
     source: Mapping[str, Stated], target: Target, vendor: Vendor, now: int | None
 ) -> Iterator[tuple[Reason, str]]:
     """Every finding, with the name of its rule. `now` in seconds since 1970, or None where the time is not known."""
+    awaited = {name for name, stated in source.items() if stated == a.AWAITED}
+    source = {name: stated for name, stated in source.items() if name not in awaited}
     derived = vendor.derive({name: stated.value for name, stated in source.items()})
     # What only follows from others has no offset.
     known = {name: Stated(value, None) for name, value in derived.items()} | dict(source)
@@ -83,7 +85,8 @@ def judge(
                 yield Reason(f"{one}.{note}", Outcome.COMPATIBLE), name
             noted.add(one)
         # A rule of the target's own is asked once, however many rows it stands for.
-        if not asked.intersection(meant[:1]) if own else rule.when(both):
+        is_asked = not asked.intersection(meant[:1]) if own else rule.when(both)
+        if is_asked and name not in awaited:
             for reason in _ask(rule, own, known, both, vendor, now):
                 yield reason, name
         asked.update(meant[:1])

@@ -53,6 +53,7 @@ VENDORS: dict[str, Vendor] = {
 """By the value of the attribute `vendor`."""
 FORMATS = {
     "mtty": Format("mtty", begins_with(mtty.MAGIC), mtty.read),
+    "qat": Format("qat", begins_with(qat.MAGIC), qat.read),
     "hisi-acc": Format("hisi-acc", hisi_acc.like, hisi_acc.read),
     "pds": Format("pds", pds.like, pds.read),
     "nvme-2.1": Format("nvme", nvme_states.like_standard, nvme_states.read_standard, nvme_states.settle),

@@ -33,7 +33,11 @@ pub struct Table {
 
 impl Table {
     pub fn read(vendor: &str, name: &str) -> Self {
-        let text = String::from_utf8(bytes(vendor, name)).unwrap();
+        Self::of(&String::from_utf8(bytes(vendor, name)).unwrap())
+    }
+
+    /// The table with this text.
+    pub fn of(text: &str) -> Self {
         let mut lines = text.lines().map(ToOwned::to_owned);
         let columns = lines.next().unwrap().split('\t').map(ToOwned::to_owned).collect();
         Self { columns, lines: lines.collect() }

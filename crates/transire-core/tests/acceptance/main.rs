@@ -7,4 +7,5 @@ mod support;
 
 mod hisi_acc;
 mod mtty;
+mod qat;
 mod xe;
