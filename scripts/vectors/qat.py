@@ -269,7 +269,7 @@ def add_state(native: Native) -> None:
 def add_rules(native: Native) -> None:
     """What the rules say of a stream: the setup block at once, the state block when it is whole."""
     absent = {**TARGET, "accepts": {}}
-    pci_id = ("pci_id.not-in-profile", None)
+    pci_id = ("pci_id.absent", None)
     native.strict("stream-no-device", "no stream says which device it comes from", EXAMPLE, pci_id, target=absent)
     refused = {
         "capabilities": ("capabilities", 0x66, "not-subset", 48),

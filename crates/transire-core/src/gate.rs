@@ -12,7 +12,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::attribute::{AttributeId, Attributes, Value};
+use crate::attribute::{Absence, AttributeId, Attributes, Value};
 use crate::bytes::{index, widen};
 use crate::format::{Choices, Event, Format, Layout, Reader, Registry};
 use crate::judge::{judge, judge_seal};
@@ -740,9 +740,13 @@ impl Attributes for Source<'_> {
         }
     }
 
-    fn awaits(&self, id: AttributeId) -> bool {
-        self.native.is_some_and(|native| native.awaits(id))
-            && self.header.is_none_or(|header| header.value(id).is_none())
+    fn absence(&self, id: AttributeId) -> Absence {
+        match (self.native.map_or(Absence::Unstated, |native| native.absence(id)), self.header) {
+            (absence, None) => absence,
+            (Absence::Awaited, Some(header)) if header.value(id).is_none() => Absence::Awaited,
+            // What the payload cannot say, the header could have said.
+            _ => Absence::Unstated,
+        }
     }
 }
 

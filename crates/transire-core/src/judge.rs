@@ -1,6 +1,6 @@
 //! `judge`: a source profile is held against a target. Pure: the same two and the same time give the same verdict.
 
-use crate::attribute::{AGGREGATION, AttributeId, Attributes, DIGEST, VENDOR, Value};
+use crate::attribute::{AGGREGATION, Absence, AttributeId, Attributes, DIGEST, VENDOR, Value};
 use crate::profile::Profile;
 use crate::rule::{Absent, Capacity, Compare, Comparison, Mismatch, Pair, Resource, Rule};
 use crate::target::{Accept, Operand, Target};
@@ -95,8 +95,8 @@ impl Attributes for Complete<'_> {
         self.stated.place(id)
     }
 
-    fn awaits(&self, id: AttributeId) -> bool {
-        self.stated.awaits(id)
+    fn absence(&self, id: AttributeId) -> Absence {
+        self.stated.absence(id)
     }
 }
 
@@ -223,10 +223,20 @@ impl Case<'_> {
     }
 
     fn compare(&self, terms: &Terms<'_>, verdict: &mut Verdict) {
-        if matches!(terms.compare, Compare::Ignore) || self.source.awaits(terms.source) {
+        if matches!(terms.compare, Compare::Ignore) {
             return;
         }
-        let source = present(self.source.value(terms.source), terms.source_absent);
+        let stated = self.source.value(terms.source);
+        if stated.is_none() {
+            match self.source.absence(terms.source) {
+                Absence::Awaited => return,
+                Absence::Unsaid if terms.source_absent == Absent::Unknown => {
+                    return verdict_note(terms, Some(reasons::ABSENT), terms.source, verdict);
+                }
+                Absence::Unsaid | Absence::Unstated => {}
+            }
+        }
+        let source = present(stated, terms.source_absent);
         if let Err(Lack::PassOver(note)) = source {
             verdict_note(terms, note, terms.source, verdict);
             return;

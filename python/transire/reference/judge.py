@@ -64,7 +64,8 @@ def judge(
 ) -> Iterator[tuple[Reason, str]]:
     """Every finding, with the name of its rule. `now` in seconds since 1970, or None where the time is not known."""
     awaited = {name for name, stated in source.items() if stated == a.AWAITED}
-    source = {name: stated for name, stated in source.items() if name not in awaited}
+    unsaid = {name for name, stated in source.items() if stated == a.UNSAID}
+    source = {name: stated for name, stated in source.items() if stated.value.type}
     derived = vendor.derive({name: stated.value for name, stated in source.items()})
     # What only follows from others has no offset.
     known = {name: Stated(value, None) for name, value in derived.items()} | dict(source)
@@ -86,7 +87,10 @@ def judge(
             noted.add(one)
         # A rule of the target's own is asked once, however many rows it stands for.
         is_asked = not asked.intersection(meant[:1]) if own else rule.when(both)
-        if is_asked and name not in awaited:
+        if is_asked and name in unsaid and rule.source == Absent.WANT:
+            if (own.rule if own else rule.compare) != "ignore":
+                yield Reason(f"{name}.absent", Outcome.COMPATIBLE), name
+        elif is_asked and name not in awaited:
             for reason in _ask(rule, own, known, both, vendor, now):
                 yield reason, name
         asked.update(meant[:1])

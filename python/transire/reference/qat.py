@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from construct import Bytes, Const, Int16ul, Int32ul, Int64ul, Struct
 
 from transire.reference import attributes as a
-from transire.reference.attributes import AWAITED, Known, Stated, Value
+from transire.reference.attributes import AWAITED, UNSAID, Known, Stated, Value
 from transire.reference.compare import HOLDS, Both, Finding
 from transire.reference.judge import Absent, Rule, Vendor
 from transire.reference.verdict import Chosen, Outcome, Reason, Stop
@@ -118,6 +118,7 @@ def read(data: bytes, ended: bool, _: Chosen) -> Iterator[Reason | dict[str, Sta
         "capabilities": Stated(Value(a.MASK, Int32ul.parse(data[48:52])), 48),
         "service_map": Stated(Value(a.UINT, Int16ul.parse(data[68:70])), 68),
         "extended_compression": Stated(Value(a.MASK, Int32ul.parse(data[86:90])), 86),
+        "pci_id": UNSAID,
     }
     yield source | dict.fromkeys(("pfvf_version", "rate_limits", "ring_banks"), AWAITED)
     if len(data) <= STREAM and not ended:

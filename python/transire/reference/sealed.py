@@ -376,7 +376,9 @@ class _Native:
         reported = {name: stated for name, stated in header.items() if stated.value.type != a.UNKNOWN}
         follows = vendor.derive({name: stated.value for name, stated in reported.items()})
         known = {name: Stated(value, None) for name, value in follows.items()} | reported
-        source = {name: stated for name, stated in source.items() if stated != a.AWAITED or name not in header}
+        # What the payload cannot say, the header could have said.
+        waits = {name for name, stated in source.items() if stated == a.AWAITED and name not in header}
+        source = {name: stated for name, stated in source.items() if stated.value.type or name in waits}
         for name, stated in source.items():
             said = known.get(name)
             if said and said.value != stated.value:

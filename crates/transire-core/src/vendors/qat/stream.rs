@@ -16,7 +16,7 @@ use super::{
     CAPABILITIES, EXTENDED_COMPRESSION, NO_LIMITS, PFVF_VERSION, RATE_LIMITS, RING_BANKS, SERVICE_MAP, SERVICES,
     STREAM_VERSION, STREAM_VERSION_1, driver,
 };
-use crate::attribute::{AttributeId, Attributes, Mask, Text, Type, VENDOR, Value};
+use crate::attribute::{Absence, AttributeId, Attributes, Mask, PCI_ID, Text, Type, VENDOR, Value};
 use crate::bytes::{Reader as Bytes, index, little_endian, widen};
 use crate::format::{
     Choices, Driver, Field, FieldKind, Format, Glance, Hold, Layout, Likeness, Proves, Role, Share, settles_nothing,
@@ -805,9 +805,13 @@ impl Attributes for Source {
         }
     }
 
-    fn awaits(&self, id: AttributeId) -> bool {
-        let of_state = [PFVF_VERSION, RATE_LIMITS, RING_BANKS];
-        self.state.is_none() && of_state.iter().any(|one| one.number() == id.number())
+    fn absence(&self, id: AttributeId) -> Absence {
+        let of_state = [PFVF_VERSION, RATE_LIMITS, RING_BANKS].iter().any(|one| one.number() == id.number());
+        match id {
+            _ if of_state && self.state.is_none() => Absence::Awaited,
+            id if id.number() == PCI_ID.number() => Absence::Unsaid,
+            _ => Absence::Unstated,
+        }
     }
 }
 

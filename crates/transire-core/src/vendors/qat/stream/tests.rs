@@ -188,7 +188,7 @@ fn the_whole_stream_says_limits_banks_and_protocol() {
     assert_eq!(said(&source, RATE_LIMITS), (Some(map.into()), Some((172, 96))));
     assert_eq!(said(&source, RING_BANKS), (Some("3".into()), Some((320 + 96, 4))));
     assert_eq!(said(&source, PFVF_VERSION), (Some("4".into()), Some((155, 1))));
-    assert!(!source.awaits(RATE_LIMITS));
+    assert_eq!(source.absence(RATE_LIMITS), Absence::Unstated);
 
     let (_, _, source) = read(&example());
     assert_eq!(said(&source.unwrap(), RATE_LIMITS), (Some("{none=none}".into()), Some((172, 0))));
@@ -208,7 +208,10 @@ fn the_source_is_known_from_the_setup_block_and_not_from_less() {
         let mut shown = None;
         let identified = identify(length, &mut |source| {
             let ids = [CAPABILITIES, SERVICE_MAP, EXTENDED_COMPRESSION, STREAM_VERSION, RATE_LIMITS];
-            shown = Some(ids.map(|id| (source.value(id).map(|value| value.to_string()), source.awaits(id))));
+            shown =
+                Some(ids.map(|id| {
+                    (source.value(id).map(|value| value.to_string()), source.absence(id) == Absence::Awaited)
+                }));
         });
         let now = |text: &str| (Some(text.to_string()), false);
         let expected = [now("0x67"), now("4681"), now("0x0"), now("1"), (None, true)];
