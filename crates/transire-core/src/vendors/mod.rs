@@ -3,6 +3,7 @@
 pub mod ap;
 pub mod ccw;
 pub mod gvt_g;
+pub mod mlx5;
 pub mod mtty;
 pub mod nvidia;
 pub mod nvme;
@@ -15,4 +16,4 @@ use crate::format::Registry;
 
 /// Every vendor, in the order in which they are listed.
 pub static VENDORS: Registry =
-    Registry(&[&mtty::VENDOR, &gvt_g::VENDOR, &nvme::VENDOR, &qat::VENDOR, &ccw::VENDOR, &ap::VENDOR, &nvidia::VENDOR]);
+    Registry(&[&mtty::VENDOR, &gvt_g::VENDOR, &nvme::VENDOR, &qat::VENDOR, &mlx5::VENDOR, &ccw::VENDOR, &ap::VENDOR, &nvidia::VENDOR]);

@@ -5,4 +5,6 @@ mod harness;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod mlx5;
 mod mtty;
+mod records;
