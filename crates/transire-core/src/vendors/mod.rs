@@ -8,6 +8,7 @@ pub mod mtty;
 pub mod nvidia;
 pub mod nvme;
 pub mod qat;
+pub mod virtio;
 
 #[cfg(test)]
 mod tests;
@@ -15,5 +16,14 @@ mod tests;
 use crate::format::Registry;
 
 /// Every vendor, in the order in which they are listed.
-pub static VENDORS: Registry =
-    Registry(&[&mtty::VENDOR, &gvt_g::VENDOR, &nvme::VENDOR, &qat::VENDOR, &mlx5::VENDOR, &ccw::VENDOR, &ap::VENDOR, &nvidia::VENDOR]);
+pub static VENDORS: Registry = Registry(&[
+    &mtty::VENDOR,
+    &gvt_g::VENDOR,
+    &nvme::VENDOR,
+    &qat::VENDOR,
+    &mlx5::VENDOR,
+    &virtio::VENDOR,
+    &ccw::VENDOR,
+    &ap::VENDOR,
+    &nvidia::VENDOR,
+]);

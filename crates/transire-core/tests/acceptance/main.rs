@@ -8,3 +8,4 @@ mod support;
 mod mlx5;
 mod mtty;
 mod records;
+mod virtio;

@@ -98,7 +98,8 @@ fn strict_says_of_every_stream_what_is_recorded() {
 }
 
 /// Streams that differ from what a driver writes in what no verifier can see: they are whole, and in order.
-const POSSIBLE: &[&str] = &["image-twice", "first-image-missing", "last-image-missing", "hint-value-2p20", "hint-value-2p28"];
+const POSSIBLE: &[&str] =
+    &["image-twice", "first-image-missing", "last-image-missing", "hint-value-2p20", "hint-value-2p28"];
 
 #[test]
 fn captured_streams_are_complete_and_nothing_forged_passes_unseen() {

@@ -6,7 +6,6 @@
 pub mod driver;
 pub mod stream;
 
-
 use crate::attribute::{
     AttributeId, Attributes, Constraint, DEVICE_API, Definition, Dictionary, PCI_ID, PciId, Text, Type, Value,
 };

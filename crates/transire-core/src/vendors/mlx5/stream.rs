@@ -262,6 +262,7 @@ impl Room for Stream {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "other vendors' drivers need to know more of their target")]
 fn open_driver(_target: &Target, choices: Choices) -> Result<Box<dyn Driver>, &'static str> {
     Ok(match Shape::chosen(choices) {
         Shape::Image => Box::<ImageDevice>::default(),
