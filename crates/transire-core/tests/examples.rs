@@ -87,8 +87,8 @@ impl Example {
     fn said(&self, gate: &Gate) -> (String, String, String, usize) {
         let all = gate.verdict().reasons();
         // A note on the stream says more of it than one on what a profile lacks.
-        let noted = all.iter().find(|reason| reason.rule.is_none()).or(all.first());
-        let first = all.iter().find(|reason| !reason.is_note()).or(noted);
+        let of_stream = all.iter().find(|reason| reason.rule.is_none()).or(all.first());
+        let first = all.iter().find(|reason| !reason.is_note()).or(of_stream);
         let id = first.map_or("-".into(), |reason| report(reason, Some(&gate.source()), self.target.as_deref()).id);
         let offset = first.and_then(Reason::offset).map_or("-".into(), |offset| offset.to_string());
         let notes = all.iter().filter(|reason| reason.is_note()).count();

@@ -546,3 +546,6 @@ fn passing(rest: &[u8], length: Length) -> &[u8] {
     let Length::Passing(length) = length else { return &[] };
     rest.get(..index_of(length)).unwrap_or(rest)
 }
+
+#[cfg(test)]
+mod tests;

@@ -274,8 +274,8 @@ pub fn strict_table(vendor: &str, cases: impl Iterator<Item = Case>) -> String {
         assert_eq!(push(&case.of, &options, input.chunks(7)), seen, "{}", case.file);
         let all = seen.verdict.reasons();
         // A note on the stream says more of it than one on what a profile lacks.
-        let noted = all.iter().find(|reason| reason.rule.is_none()).or(all.first());
-        let first = all.iter().find(|reason| !reason.is_note()).or(noted);
+        let of_stream = all.iter().find(|reason| reason.rule.is_none()).or(all.first());
+        let first = all.iter().find(|reason| !reason.is_note()).or(of_stream);
         let id = first.map_or("-".into(), |reason| report(reason, None, Some(&case.of)).id);
         let offset = first.and_then(Reason::offset).map_or("-".into(), |offset| offset.to_string());
         let complete = if seen.complete { "complete" } else { "-" };

@@ -71,13 +71,13 @@ pub fn check<M: Model>(vendor: &str, row: &Row<'_>, device: &mut M) {
     let what = row.line;
     let input = bytes(vendor, row.get("file"));
     assert_eq!(input.len(), row.number("file_bytes"), "{what}");
-    let mode = row.get("write_mode");
-    let (all, keep_going) = acts(mode, &input);
+    let how = row.get("write_mode");
+    let (all, keep_going) = acts(how, &input);
     // What is written behind the device's reset still goes to the descriptor from before it.
-    let reset = all.iter().position(|act| matches!(act, Act::Between(Between::Reset)));
-    let (before, behind) = all.split_at(reset.unwrap_or(all.len()));
+    let at_reset = all.iter().position(|act| matches!(act, Act::Between(Between::Reset)));
+    let (before, behind) = all.split_at(at_reset.unwrap_or(all.len()));
     let mut made = play(device, before, keep_going);
-    if reset.is_some() {
+    if at_reset.is_some() {
         device.reset();
         made.extend(play(device, &behind[1..], keep_going));
     }
@@ -93,7 +93,7 @@ pub fn check<M: Model>(vendor: &str, row: &Row<'_>, device: &mut M) {
     let crashed = made.last().is_some_and(Made::breaks);
 
     let mut rest = Vec::new();
-    let is_of_writes = !mode.contains("afterstop");
+    let is_of_writes = !how.contains("afterstop");
     if let Some(first) = first_refusal(&made).filter(|_| !keep_going && !crashed && is_of_writes) {
         let at = if first.filler { input.len() } else { (first.offset + first.length).min(input.len()) };
         let mut write = |offset: usize, bytes: &[u8]| {
@@ -123,10 +123,10 @@ pub fn check<M: Model>(vendor: &str, row: &Row<'_>, device: &mut M) {
 
     let writes: Vec<&Made> = made.iter().filter(|call| call.step == transire_core::format::DriverStep::Write).collect();
     let ended = writes.iter().filter(|call| !call.breaks()).count();
-    let more = if keep_going { 0 } else { rest.len() };
-    assert_eq!(ended + more, row.number("write_calls"), "{what}");
+    let behind_it = if keep_going { 0 } else { rest.len() };
+    assert_eq!(ended + behind_it, row.number("write_calls"), "{what}");
     let refused = writes.iter().filter(|call| call.result.is_err() && !call.breaks()).count();
-    assert_eq!(refused + more, row.number("refused_writes"), "{what}");
+    assert_eq!(refused + behind_it, row.number("refused_writes"), "{what}");
     let first = first_refusal(&made);
     assert_eq!(first.map_or("-".into(), Made::place), row.get("refused_write_offset+length"), "{what}");
     let position = refused_at.filter(|_| !crashed).map_or("-".into(), |at| at.to_string());
