@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from transire.reference import ap, ccw, gvt_g, mtty, nvidia, nvme, qat
+from transire.reference import ap, ccw, gvt_g, mlx5, mtty, nvidia, nvme, qat, virtio
 from transire.reference.verdict import Like
 
 if TYPE_CHECKING:
@@ -43,10 +43,16 @@ VENDORS: dict[str, Vendor] = {
     "gvt-g": gvt_g.VENDOR,
     "nvme": nvme.VENDOR,
     "qat": qat.VENDOR,
+    "mlx5": mlx5.VENDOR,
+    "virtio": virtio.VENDOR,
     "ccw": ccw.VENDOR,
     "ap": ap.VENDOR,
     "nvidia": nvidia.VENDOR,
 }
 """By the value of the attribute `vendor`."""
-FORMATS = {"mtty": Format("mtty", begins_with(mtty.MAGIC), mtty.read)}
+FORMATS = {
+    "mtty": Format("mtty", begins_with(mtty.MAGIC), mtty.read),
+    "mlx5": Format("mlx5", mlx5.like, mlx5.read, mlx5.settle),
+    "virtio": Format("virtio", virtio.like, virtio.read),
+}
 """By the value of the attribute `payload_format`."""

@@ -33,8 +33,11 @@ fn chosen(name: &str) -> (&'static Format, Choices) {
     VENDORS.chosen(name).unwrap()
 }
 
-/// What is described of a stream in pieces of this many bytes: name and number, offset, and the bytes again.
-fn described(stream: &[u8], chunk: usize) -> (Vec<(&'static str, Option<u32>, u64, usize)>, Vec<u8>) {
+/// The name of a structure, its number, where it stands and how long it is.
+type Told = (&'static str, Option<u32>, u64, usize);
+
+/// What is described of a stream in pieces of this many bytes, and the bytes again.
+fn described(stream: &[u8], chunk: usize) -> (Vec<Told>, Vec<u8>) {
     let options = Options { describe: true, ..Options::default() };
     let mut gate = PushGate::new(Gate::new(VENDORS, Some(target()), options));
     let (mut told, mut encoded) = (Vec::new(), Vec::new());

@@ -69,7 +69,7 @@ pub static RULES: RuleTable = RuleTable {
                 Compare::Equal,
                 Absent::Ignore,
                 origin(
-                    OriginKind::Driver,
+                    OriginKind::Specification,
                     "drivers/vfio/pci/mlx5/cmd.c: the firmware takes an image or refuses it when it is loaded; which \
                      versions take each other's is not published",
                 ),

@@ -139,11 +139,16 @@ fn likeness(prefix: &[u8], eof: bool) -> Likeness {
                 Some(_) => Likeness::Opaque,
             };
         }
-        let skipped = usize::try_from(header.size).ok().and_then(|size| behind.get(size..));
-        match skipped {
-            Some(next) if header.flags == OPTIONAL => rest = next,
-            _ => return Likeness::Opaque,
+        if header.flags != OPTIONAL {
+            return Likeness::Opaque;
         }
+        let size = usize::try_from(header.size).unwrap_or(usize::MAX);
+        let Some(next) = behind.get(size..) else {
+            // The record behind it may yet begin within what is looked at.
+            let ends = prefix.len().saturating_sub(behind.len()).saturating_add(size);
+            return if ends < index(PREFIX_MAX) { short(prefix, &[], eof) } else { Likeness::Opaque };
+        };
+        rest = next;
     }
 }
 
@@ -363,7 +368,7 @@ impl Stream {
         };
         self.last = Some(kind);
         self.status |= kind == Kind::Status;
-        again.then_some((reasons::ORDER, if selector == 0 { 0 } else { 3 }, "no part twice"))
+        again.then_some((reasons::ORDER, 0, "no part twice"))
     }
 
     /// The checks of a part's value.
