@@ -48,9 +48,13 @@ def add(native: Any) -> None:
 
 def add_good(native: Any) -> None:
     """Streams that a driver writes."""
-    native.strict("example", "the worked example of the page: nothing in it names its device", GOOD, ABSENT, target=TARGET)
+    native.strict(
+        "example", "the worked example of the page: nothing in it names its device", GOOD, ABSENT, target=TARGET
+    )
     native.strict("example-alone", "recognised by its first record, without a target", GOOD)
-    native.strict("increments", "pre-copy adds images", first() + fw() + fw(b"\1") + fw(bytes(70)), ABSENT, target=TARGET)
+    native.strict(
+        "increments", "pre-copy adds images", first() + fw() + fw(b"\1") + fw(bytes(70)), ABSENT, target=TARGET
+    )
     native.strict("example-named", "a format that is named is taken without a look", GOOD, format_="mlx5")
     native.sealed(
         "sealed",
@@ -77,18 +81,43 @@ def add_headers(native: Any) -> None:
     def wrong(name: str, comment: str, stream: bytes, *reasons: tuple[str, int]) -> None:
         native.strict(name, comment, stream, *reasons, format_="mlx5")
 
-    wrong("size-2p32", "the record is one byte longer than 32 bits say", first() + fw(size=1 << 32), ("mlx5.record-size", 24))
+    wrong(
+        "size-2p32",
+        "the record is one byte longer than 32 bits say",
+        first() + fw(size=1 << 32),
+        ("mlx5.record-size", 24),
+    )
     wrong("size-max", "all ones", first() + fw(size=(1 << 64) - 1), ("mlx5.record-size", 24))
-    wrong("size-2p32-less-1", "the longest record, of which four bytes came", first() + fw(size=(1 << 32) - 1), ("stream.truncated", 44))
-    wrong("size-0", "the driver loads an image of 0 bytes when a later byte comes", first() + fw(b"") + fw(), ("mlx5.record-size", 24))
-    wrong("size-before-tag", "the size is tested before the tag", first() + record(7, size=1 << 32), ("mlx5.record-size", 24))
+    wrong(
+        "size-2p32-less-1",
+        "the longest record, of which four bytes came",
+        first() + fw(size=(1 << 32) - 1),
+        ("stream.truncated", 44),
+    )
+    wrong(
+        "size-0",
+        "the driver loads an image of 0 bytes when a later byte comes",
+        first() + fw(b"") + fw(),
+        ("mlx5.record-size", 24),
+    )
+    wrong(
+        "size-before-tag",
+        "the size is tested before the tag",
+        first() + record(7, size=1 << 32),
+        ("mlx5.record-size", 24),
+    )
     for size in (7, 9):
         stream = record(1, bytes(size), 1) + fw()
         wrong(f"hint-size-{size}", "the hint has eight bytes", stream, ("mlx5.record-size", 0))
     for flags in (1, 2, 1 << 31):
         wrong(f"fw-flags-{flags}", "an image is not optional", first() + fw(flags=flags), ("mlx5.flags", 32))
     for flags in (0, 3):
-        wrong(f"hint-flags-{flags}", "the hint is optional, and nothing else", first(flags=flags) + fw(), ("mlx5.flags", 8))
+        wrong(
+            f"hint-flags-{flags}",
+            "the hint is optional, and nothing else",
+            first(flags=flags) + fw(),
+            ("mlx5.flags", 8),
+        )
     for tag in (2, 7, (1 << 32) - 1):
         wrong(f"tag-{tag}", "not known, and not optional", first() + record(tag, b"data") + fw(), ("mlx5.tag", 36))
         stream = first() + record(tag, b"data", 1) + fw()
@@ -125,7 +154,9 @@ def add_layouts(native: Any) -> None:
     native.strict("image-as-records", "the first eight bytes are no size", raw, ("mlx5.record-size", 0), target=TARGET)
     native.strict("linux-6.2", "images alone", fw() + fw(b"\1"), format_=IMAGE_62)
     stream = fw() + record(1, u64(4096), 1)
-    native.strict("linux-6.2-hint", "the hint came later: passed over", stream, ("mlx5.tag-optional", 32), format_=IMAGE_62)
+    native.strict(
+        "linux-6.2-hint", "the hint came later: passed over", stream, ("mlx5.tag-optional", 32), format_=IMAGE_62
+    )
     native.strict("linux-6.2-empty", "no image", b"", ("stream.truncated", 0), format_=IMAGE_62)
     named = {"vendor": "mlx5", "attributes": {"driver_version": "6.2"}}
     native.strict("linux-6.2-target", "the target's version settles nothing from 6.2 on", GOOD, ABSENT, target=named)
@@ -136,9 +167,17 @@ def add_cuts(native: Any) -> None:
     native.strict("cut-15", "inside the first header", GOOD[:15], ("magic.truncated", 15), target=TARGET)
     for cut in (16, 23, 39, 43):
         native.strict(f"cut-{cut}", "inside a record", GOOD[:cut], ("stream.truncated", cut), ABSENT, target=TARGET)
-    native.strict("cut-24", "behind the hint: there is no image", GOOD[:24], ("stream.truncated", 24), ABSENT, target=TARGET)
+    native.strict(
+        "cut-24", "behind the hint: there is no image", GOOD[:24], ("stream.truncated", 24), ABSENT, target=TARGET
+    )
     native.strict("cut-between", "between two images nobody can see a cut", GOOD, ABSENT, target=TARGET)
-    native.strict("zeros-15", "trailing zeros are a header that never ends", GOOD + bytes(15), ("stream.truncated", 59), format_="mlx5")
+    native.strict(
+        "zeros-15",
+        "trailing zeros are a header that never ends",
+        GOOD + bytes(15),
+        ("stream.truncated", 59),
+        format_="mlx5",
+    )
     native.strict("zeros-16", "or a record of 0 bytes", GOOD + bytes(16), ("mlx5.record-size", 44), format_="mlx5")
 
 

@@ -20,7 +20,9 @@ SILENT = ("device_features.absent", None)
 """What is noted of one without DEV_FEATURES."""
 
 
-def part(kind: int, value: bytes, selector: int = 0, *, flags: int = 0, reserved: int = 0, length: int | None = None) -> bytes:
+def part(
+    kind: int, value: bytes, selector: int = 0, *, flags: int = 0, reserved: int = 0, length: int | None = None
+) -> bytes:
     """A device part; its length is that of its value unless it is said."""
     size = len(value) if length is None else length
     return struct.pack("<HBBQI", kind, flags, reserved, selector, size) + value
@@ -84,14 +86,16 @@ def add_good(native: Any) -> None:
     wide = {"vendor": "virtio", "attributes": {"device_features": f"{1 << 65 | BITS:#x}"}}
     stream = record(offered(1 << 65 | BITS, 2), accepted(BITS, 4), STATUS)
     native.strict("wide-features", "more than 64 bits", stream, ABSENT, target=wide)
-    native.strict("optional-first", "an optional record in front is passed over; the source is known behind it",
-        record(b"12345678", tag=1, flags=1) + GOOD, SILENT, ABSENT, ("virtio.tag-optional", 12), target=TARGET)  # fmt: skip
+    comment, stream = "passed over; the source is known behind it", record(b"12345678", tag=1, flags=1) + GOOD
+    native.strict("optional-first", comment, stream, SILENT, ABSENT, ("virtio.tag-optional", 12), target=TARGET)
 
 
 def add_rules(native: Any) -> None:
     """What the stream says of its device, before targets."""
     other = {"vendor": "virtio", "attributes": {"device_features": BITS | 1}}
-    native.strict("more-features", "the target offers more", GOOD, ("device_features.not-equal", 32), ABSENT, target=other)
+    native.strict(
+        "more-features", "the target offers more", GOOD, ("device_features.not-equal", 32), ABSENT, target=other
+    )
     fewer = {"vendor": "virtio", "attributes": {"device_features": 1 << 32}}
     native.strict(
         "fewer-features",
@@ -103,13 +107,37 @@ def add_rules(native: Any) -> None:
         target=fewer,
     )
     stream = record(accepted(), STATUS)
-    native.strict("only-accepted", "without DEV_FEATURES those in use decide", stream, SILENT, ("driver_features.not-subset", 32), ABSENT, target=fewer)
+    native.strict(
+        "only-accepted",
+        "without DEV_FEATURES those in use decide",
+        stream,
+        SILENT,
+        ("driver_features.not-subset", 32),
+        ABSENT,
+        target=fewer,
+    )
     bare = {"vendor": "virtio", "attributes": {}}
-    native.strict("target-silent", "the target must say what it offers", GOOD, ("device_features.not-in-profile", None), ABSENT, target=bare)
+    native.strict(
+        "target-silent",
+        "the target must say what it offers",
+        GOOD,
+        ("device_features.not-in-profile", None),
+        ABSENT,
+        target=bare,
+    )
     two = {"vendor": "virtio", "attributes": {"device_features": BITS, "num_queues": 2}}
-    native.strict("queues-of-target", "known at the end of the set", GOOD, ABSENT, ("num_queues.not-at-least", 80), target=two)
+    native.strict(
+        "queues-of-target", "known at the end of the set", GOOD, ABSENT, ("num_queues.not-at-least", 80), target=two
+    )
     stream = GOOD + record(offered(0), STATUS)
-    native.strict("other-set", "a later set is of another device", stream, ABSENT, ("device_features.not-equal", 131), target=TARGET)
+    native.strict(
+        "other-set",
+        "a later set is of another device",
+        stream,
+        ABSENT,
+        ("device_features.not-equal", 131),
+        target=TARGET,
+    )
     native.sealed(
         "sealed",
         "the envelope says what the stream does not: network or block",
@@ -138,7 +166,12 @@ def add_records(native: Any) -> None:
         native.strict(name, comment, stream, *reasons, format_="virtio")
 
     body = GOOD[16:]
-    wrong("size-0", "the driver hands the device nothing, or memory that is not its own", GOOD + record(), ("virtio.record-size", 99))
+    wrong(
+        "size-0",
+        "the driver hands the device nothing, or memory that is not its own",
+        GOOD + record(),
+        ("virtio.record-size", 99),
+    )
     wrong("size-2p32", "one more than 32 bits say", record(body, size=1 << 32), ("virtio.record-size", 0))
     wrong("size-2p32-less-8", "with 8 more it wraps", record(body, size=(1 << 32) - 8), ("virtio.record-size", 0))
     wrong("size-15", "no part has room in 15 bytes", record(body[:15]), ("virtio.part-length", 16))
@@ -164,20 +197,39 @@ def add_parts(native: Any) -> None:
         wrong(f"part-{kind:x}", "not known, and not optional", stream, ("virtio.part-type", 40))
         stream = record(offered(), part(kind, b"x", flags=1), STATUS)
         wrong(f"part-{kind:x}-optional", "not known, and passed over", stream, ("virtio.part-optional", 42))
-    wrong("part-empty", "an optional part of no bytes", record(part(0x600, b"", flags=1), STATUS), ("virtio.part-optional", 18))
+    wrong(
+        "part-empty",
+        "an optional part of no bytes",
+        record(part(0x600, b"", flags=1), STATUS),
+        ("virtio.part-optional", 18),
+    )
     stream = record(offered(), part(0x103, b"\x0f", flags=1))
     wrong("status-optional", "a part that the device may ignore", stream, ("virtio.part-optional", 42))
-    wrong("offered-mandatory", "DEV_FEATURES is always optional", record(offered(flags=0), STATUS), ("virtio.flags", 18))
+    wrong(
+        "offered-mandatory", "DEV_FEATURES is always optional", record(offered(flags=0), STATUS), ("virtio.flags", 18)
+    )
     wrong("part-flags-2", "a flag that is not known", record(offered(flags=3), STATUS), ("virtio.flags", 18))
     stream = record(offered(reserved=7), STATUS, queue(0, reserved=1), notify(0, reserved=1))
     reasons = (("virtio.reserved", 19), ("virtio.reserved", 79), ("virtio.reserved", 125))
     wrong("reserved", "what is reserved is zero", stream, *reasons)
-    wrong("reserved-alone", "the byte behind the flags", record(part(0x103, b"\0", reserved=255)), ("virtio.reserved", 19))
+    wrong(
+        "reserved-alone", "the byte behind the flags", record(part(0x103, b"\0", reserved=255)), ("virtio.reserved", 19)
+    )
     wrong("reserved-queue", "two bytes of a queue", record(STATUS, queue(0, reserved=65535)), ("virtio.reserved", 55))
-    wrong("selector-of-features", "features have no selector", record(offered(selector=5), STATUS), ("virtio.selector", 20))
+    wrong(
+        "selector-of-features",
+        "features have no selector",
+        record(offered(selector=5), STATUS),
+        ("virtio.selector", 20),
+    )
     wrong("selector-1", "no field begins at offset 1", record(common(1, b"\0"), STATUS), ("virtio.selector", 20))
     wrong("selector-64", "the configuration ends", record(common(64, bytes(4)), STATUS), ("virtio.selector", 20))
-    wrong("selector-high", "the half behind the offset is zero", record(common(1 << 32, bytes(4)), STATUS), ("virtio.selector", 20))
+    wrong(
+        "selector-high",
+        "the half behind the offset is zero",
+        record(common(1 << 32, bytes(4)), STATUS),
+        ("virtio.selector", 20),
+    )
     wrong("selector-queue", "an index has 16 bits", record(STATUS, queue(1 << 16)), ("virtio.selector", 37))
     wrong("order", "DEV_FEATURES comes first", record(accepted(), offered(), STATUS), ("virtio.order", 40))
     wrong("status-twice", "the status comes once", record(STATUS, STATUS), ("virtio.order", 33))
@@ -188,10 +240,26 @@ def add_parts(native: Any) -> None:
     wrong("notify-alone", "a queue that is not configured", record(STATUS, notify(0)), ("virtio.queue", 37))
     wrong("queue-enabled-2", "neither on nor off", record(STATUS, queue(0, enabled=2)), ("virtio.queue", 53))
     wrong("status-2-bytes", "the status has one byte", record(part(0x103, b"\x0f\0")), ("virtio.part-length", 28))
-    wrong("features-7-bytes", "features have words", record(part(0x100, bytes(7), flags=1), STATUS), ("virtio.part-length", 28))
-    wrong("features-40-bytes", "more features than are looked at", record(offered(0, 5), STATUS), ("virtio.part-length", 28))
+    wrong(
+        "features-7-bytes",
+        "features have words",
+        record(part(0x100, bytes(7), flags=1), STATUS),
+        ("virtio.part-length", 28),
+    )
+    wrong(
+        "features-40-bytes",
+        "more features than are looked at",
+        record(offered(0, 5), STATUS),
+        ("virtio.part-length", 28),
+    )
     wrong("field-4-for-2", "num_queues has two bytes", record(common(18, bytes(4)), STATUS), ("virtio.part-length", 28))
-    wrong("part-too-long", "longer than its record", record(part(0x600, b"", flags=1, length=99)), ("virtio.part-optional", 18), ("virtio.part-length", 28))
+    wrong(
+        "part-too-long",
+        "longer than its record",
+        record(part(0x600, b"", flags=1, length=99)),
+        ("virtio.part-optional", 18),
+        ("virtio.part-length", 28),
+    )
     wrong("five-behind", "five bytes are no part", record(STATUS, bytes(5)), ("virtio.part-length", 33))
 
 
@@ -199,7 +267,9 @@ def add_values(native: Any) -> None:
     """Features that do not go together."""
     for name, one, other in (("bit-0", BITS, BITS | 1), ("none", 0, 1 << 32), ("high", BITS, 1 << 63)):
         stream = record(offered(one), accepted(other), STATUS)
-        native.strict(f"features-{name}", "accepted, but not offered", stream, ("virtio.features", 56), format_="virtio")
+        native.strict(
+            f"features-{name}", "accepted, but not offered", stream, ("virtio.features", 56), format_="virtio"
+        )
 
 
 def add_cuts(native: Any) -> None:
@@ -208,9 +278,22 @@ def add_cuts(native: Any) -> None:
     native.strict("cut-63", "the features are not known yet", GOOD[:63], ("stream.truncated", 63), target=TARGET)
     for cut in (64, 79, 98):
         native.strict(f"cut-{cut}", "inside the set", GOOD[:cut], ("stream.truncated", cut), ABSENT, target=TARGET)
-    native.strict("zeros-15", "trailing zeros are a header that never ends", GOOD + bytes(15), ("stream.truncated", 114), format_="virtio")
+    native.strict(
+        "zeros-15",
+        "trailing zeros are a header that never ends",
+        GOOD + bytes(15),
+        ("stream.truncated", 114),
+        format_="virtio",
+    )
     stream = record(b"12345678", tag=1, flags=1)
-    native.strict("no-set", "only a record that is passed over", stream, ("virtio.tag-optional", 12), ("stream.truncated", 24), format_="virtio")
+    native.strict(
+        "no-set",
+        "only a record that is passed over",
+        stream,
+        ("virtio.tag-optional", 12),
+        ("stream.truncated", 24),
+        format_="virtio",
+    )
 
 
 def add_driver(native: Any) -> None:
@@ -227,7 +310,9 @@ def add_driver(native: Any) -> None:
     answer("cut", "a cut stream is taken", GOOD[:-2], "each:7")
     answer("tag", "tag 1 is mlx5's, and not known here", record(tag=1) + GOOD, "each:16", 0, "EOPNOTSUPP", "previous")
     answer("size", "tested before the tag", GOOD + record(tag=7, size=1 << 32), "split:99,110", 110, "ENOMEM", "part")
-    answer("size-wraps", "the header is taken; the bytes that came have room", record(b"x", size=(1 << 32) - 8), "whole")
+    answer(
+        "size-wraps", "the header is taken; the bytes that came have room", record(b"x", size=(1 << 32) - 8), "whole"
+    )
     answer("empty", "a set of 0 bytes waits for a byte", record(), "whole")
     answer("empty-first", "then the device gets a set of 0 bytes", record() + GOOD, "whole")
     long = record(bytes(4089)) + record()

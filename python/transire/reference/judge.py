@@ -70,6 +70,7 @@ def judge(
     both = Both({name: stated.value for name, stated in known.items()}, device, target)
     named = {name for rule in vendor.rules for name in (rule.attribute, rule.of_target)}
     asked: set[str] = set()
+    noted: set[str] = set()
     for rule in (*vendor.rules, *(Rule(name, "ignore") for name in sorted(target.accepts) if name not in named)):
         name = rule.attribute
         names = [one for one in dict.fromkeys((name, rule.of_target)) if one in target.accepts]
@@ -77,9 +78,10 @@ def judge(
         meant = [target.accepts[one] for one in names if _in_scope(target.accepts[one], rule.driver, version)]
         own = meant[0] if meant else None
         # An attribute with several rows has one rule of the target's own.
-        for one in names if name not in asked else ():
+        for one in (one for one in names if one not in noted):
             note = "accepted-by-target" if target.accepts[one] in meant else "accept-out-of-scope"
             yield Reason(f"{one}.{note}", Outcome.COMPATIBLE), name
+        noted.update(names)
         if (name not in asked) if own else rule.when(both):
             for reason in _ask(rule, own, known, both, vendor, now):
                 yield reason, name
@@ -123,7 +125,7 @@ def _ask(
         after = target.attributes | {of_target: one}
         possible = can_be_set(one, target.settable[of_target]) and vendor.possible(after)
         if possible and not holds(one, both._replace(device=vendor.derive(after) | after)).mismatch:
-            finding = finding._replace(set=one, of=name)
+            finding = finding._replace(set=one, of=of_target)
     for note in finding.notes:
         yield Reason(f"{name}.{note}", Outcome.COMPATIBLE, offset)
     if finding.set:

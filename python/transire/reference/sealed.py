@@ -386,4 +386,5 @@ class _Native:
         inside = {name: Stated(said.value, _in_payload(said.offset)) for name, said in source.items()}
         for reason, rule in judge(header | inside, self.target, vendor, self.now):
             if (reason.id, rule) not in self.seen:
+                self.seen.add((reason.id, rule))
                 self.reading.find(reason._replace(in_payload=isinstance(reason.offset, PayloadOffset)))

@@ -21,9 +21,7 @@ DATA_MAX = RECORD_MAX - 8
 PREFIX = 64
 """Bytes that are looked at to tell formats apart."""
 
-PART = Struct(
-    "part_type" / Int16ul, "flags" / Int8ul, "reserved" / Int8ul, "selector" / Int64ul, "length" / Int32ul
-)
+PART = Struct("part_type" / Int16ul, "flags" / Int8ul, "reserved" / Int8ul, "selector" / Int64ul, "length" / Int32ul)
 """What stands before the value of a part."""
 PART_LEN = PART.sizeof()
 QUEUE = Struct(
@@ -39,8 +37,8 @@ NOTIFY = Struct("queue_notify_off" / Int16ul, "queue_notif_config_data" / Int16u
 NUM_QUEUES = Struct("num_queues" / Int16ul)
 DEV_FEATURES, DRV_FEATURES, COMMON_CFG, STATUS, VQ_CFG, VQ_NOTIFY_CFG = range(0x100, 0x106)
 WIDTHS = (
-    {at: 4 for at in (0, 4, 8, 12, 32, 36, 40, 44, 48, 52)}
-    | {at: 2 for at in (16, 18, 22, 24, 26, 28, 30, 56, 58, 60, 62)}
+    dict.fromkeys((0, 4, 8, 12, 32, 36, 40, 44, 48, 52), 4)
+    | dict.fromkeys((16, 18, 22, 24, 26, 28, 30, 56, 58, 60, 62), 2)
     | {20: 1, 21: 1}
 )
 """Widths of the fields of the common configuration, by their offset."""
