@@ -28,6 +28,10 @@ fn folder(kind: &str, target: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(kind).join(target)
 }
 
+fn fixtures() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
+}
+
 fn replay(kind: &str) -> usize {
     let mut replayed = 0;
     for (target, oracle) in TARGETS {
@@ -80,6 +84,16 @@ fn write_seeds() {
         write("sealed", name, &[9], stream);
         for (how, choice) in [("as-it-is", 0b1000_1001), ("mended", 0b0001_0010), ("deep", 0b0010_1100)] {
             write("gate", &format!("{name}-{how}"), &[choice, 16], stream);
+        }
+    }
+    // Of every vendor the small examples whose changes are recorded.
+    for entry in std::fs::read_dir(fixtures()).unwrap() {
+        let vendor = entry.unwrap().file_name().into_string().unwrap();
+        let examples = std::fs::read_to_string(fixtures().join(&vendor).join("examples.tsv")).unwrap_or_default();
+        for line in examples.lines().skip(1).filter(|line| line.contains("\tyes") && !line.starts_with("mtty")) {
+            let file = line.split('\t').next().unwrap();
+            let name = format!("{vendor}-{}", file.replace('/', "-").trim_end_matches(".bin"));
+            write("vendors", &name, &[9], &std::fs::read(fixtures().join(&vendor).join(file)).unwrap());
         }
     }
     for (name, stream) in &natives {

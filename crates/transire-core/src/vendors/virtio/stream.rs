@@ -277,7 +277,8 @@ pub struct Stream {
     status: bool,
     /// Fields of the common configuration that have been seen, by their offset.
     fields: u64,
-    /// Queues that have been seen; only where the stream is read to its end, as no source rests on them.
+    /// Queues that have been seen, where the stream is read to its end: the source is told with the first part that could
+    /// be about one.
     queues: Option<Box<Queues>>,
     source: Source,
     /// How often the source was told, whether in this record, and whether it is another one since.
@@ -358,7 +359,8 @@ impl Stream {
             Kind::Queue | Kind::Notify => {
                 let known = self.source.queues.is_none_or(|(queues, _)| selector < u64::from(queues));
                 let queues = self.queues.as_deref_mut();
-                let configured = kind == Kind::Queue || queues.as_ref().is_none_or(|seen| seen.is_configured(selector));
+                let configured =
+                    kind == Kind::Queue || queues.as_ref().is_some_and(|seen| seen.is_configured(selector));
                 if !known || !configured {
                     return Some((reasons::QUEUE, 3, "a queue below num_queues that has a VQ_CFG"));
                 }
