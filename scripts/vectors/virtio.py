@@ -14,8 +14,6 @@ REASONS_OF_VENDOR = {
 }
 BITS = 1 << 32 | 1 << 5
 TARGET = {"vendor": "virtio", "attributes": {"device_features": BITS}}
-ABSENT = ("pci_id.absent", None)
-"""What is noted of every native stream before a target."""
 SILENT = ("device_features.absent", None)
 """What is noted of one without DEV_FEATURES."""
 
@@ -77,25 +75,23 @@ def add(native: Any) -> None:
 
 def add_good(native: Any) -> None:
     """Streams that a driver writes."""
-    native.strict("example", "the worked example of the page", GOOD, ABSENT, target=TARGET)
+    native.strict("example", "the worked example of the page", GOOD, target=TARGET)
     native.strict("example-alone", "recognised by its first part, without a target", GOOD)
     stream = record(offered(), accepted(), THREE, STATUS, queue(0), queue(2), notify(2), notify(0))
-    native.strict("queues", "queues in any order, each once", stream, ABSENT, target=TARGET)
-    native.strict("sets", "a later set replaces an earlier one", GOOD + GOOD + GOOD, ABSENT, target=TARGET)
-    native.strict("status-alone", "a set needs no more than its status", record(STATUS), SILENT, ABSENT, target=TARGET)
+    native.strict("queues", "queues in any order, each once", stream, target=TARGET)
+    native.strict("sets", "a later set replaces an earlier one", GOOD + GOOD + GOOD, target=TARGET)
+    native.strict("status-alone", "a set needs no more than its status", record(STATUS), SILENT, target=TARGET)
     wide = {"vendor": "virtio", "attributes": {"device_features": f"{1 << 65 | BITS:#x}"}}
     stream = record(offered(1 << 65 | BITS, 2), accepted(BITS, 4), STATUS)
-    native.strict("wide-features", "more than 64 bits", stream, ABSENT, target=wide)
+    native.strict("wide-features", "more than 64 bits", stream, target=wide)
     comment, stream = "passed over; the source is known behind it", record(b"12345678", tag=1, flags=1) + GOOD
-    native.strict("optional-first", comment, stream, SILENT, ABSENT, ("virtio.tag-optional", 12), target=TARGET)
+    native.strict("optional-first", comment, stream, SILENT, ("virtio.tag-optional", 12), target=TARGET)
 
 
 def add_rules(native: Any) -> None:
     """What the stream says of its device, before targets."""
     other = {"vendor": "virtio", "attributes": {"device_features": BITS | 1}}
-    native.strict(
-        "more-features", "the target offers more", GOOD, ("device_features.not-equal", 32), ABSENT, target=other
-    )
+    native.strict("more-features", "the target offers more", GOOD, ("device_features.not-equal", 32), target=other)
     fewer = {"vendor": "virtio", "attributes": {"device_features": 1 << 32}}
     native.strict(
         "fewer-features",
@@ -103,7 +99,6 @@ def add_rules(native: Any) -> None:
         GOOD,
         ("device_features.not-equal", 32),
         ("driver_features.not-subset", 56),
-        ABSENT,
         target=fewer,
     )
     stream = record(accepted(), STATUS)
@@ -113,7 +108,6 @@ def add_rules(native: Any) -> None:
         stream,
         SILENT,
         ("driver_features.not-subset", 32),
-        ABSENT,
         target=fewer,
     )
     bare = {"vendor": "virtio", "attributes": {}}
@@ -122,19 +116,15 @@ def add_rules(native: Any) -> None:
         "the target must say what it offers",
         GOOD,
         ("device_features.not-in-profile", None),
-        ABSENT,
         target=bare,
     )
     two = {"vendor": "virtio", "attributes": {"device_features": BITS, "num_queues": 2}}
-    native.strict(
-        "queues-of-target", "known at the end of the set", GOOD, ABSENT, ("num_queues.not-at-least", 80), target=two
-    )
+    native.strict("queues-of-target", "known at the end of the set", GOOD, ("num_queues.not-at-least", 80), target=two)
     stream = GOOD + record(offered(0), STATUS)
     native.strict(
         "other-set",
         "a later set is of another device",
         stream,
-        ABSENT,
         ("device_features.not-equal", 131),
         target=TARGET,
     )
@@ -277,7 +267,7 @@ def add_cuts(native: Any) -> None:
     native.strict("cut-15", "inside the header", GOOD[:15], ("stream.truncated", 15), target=TARGET)
     native.strict("cut-63", "the features are not known yet", GOOD[:63], ("stream.truncated", 63), target=TARGET)
     for cut in (64, 79, 98):
-        native.strict(f"cut-{cut}", "inside the set", GOOD[:cut], ("stream.truncated", cut), ABSENT, target=TARGET)
+        native.strict(f"cut-{cut}", "inside the set", GOOD[:cut], ("stream.truncated", cut), target=TARGET)
     native.strict(
         "zeros-15",
         "trailing zeros are a header that never ends",

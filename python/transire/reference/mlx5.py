@@ -114,7 +114,7 @@ VFIO_PCI = Value(a.TEXT, "vfio-pci")
 VENDOR = Vendor(
     ATTRIBUTES,
     (
-        Rule("pci_id", "equal", Absent.NOTE, Absent.NOTE),
+        Rule("pci_id", "equal", Absent.IGNORE, Absent.IGNORE),
         Rule("firmware_version", "equal", Absent.IGNORE, Absent.IGNORE, ask=True),
         Rule("device_api", "is", VFIO_PCI, VFIO_PCI, driver=True, constant=VFIO_PCI),
     ),

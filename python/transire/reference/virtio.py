@@ -268,7 +268,7 @@ VENDOR = Vendor(
         Rule("device_features", "equal", Absent.NOTE, Absent.WANT),
         Rule("driver_features", "subset", Absent.IGNORE, Absent.IGNORE, of_target="device_features"),
         Rule("num_queues", "at-least", Absent.IGNORE, Absent.IGNORE),
-        Rule("pci_id", "equal", Absent.NOTE, Absent.NOTE),
+        Rule("pci_id", "equal", Absent.IGNORE, Absent.IGNORE),
         Rule("device_api", "is", VFIO_PCI, VFIO_PCI, driver=True, constant=VFIO_PCI),
     ),
     lambda _: {},

@@ -145,8 +145,11 @@ pub trait Room: Send + Sync + 'static {
     /// What is missing of a stream that ends here, between two records.
     fn lacks(&self, end: u64) -> Option<Reason>;
 
-    /// What is known of the source, and how often it has been told anew; 0 where nothing is known.
-    fn source(&self) -> (u32, Self::Source);
+    /// How often the source has been told anew; 0 where nothing is known of it.
+    fn told(&self) -> u32;
+
+    /// What is known of the source.
+    fn source(&self) -> Self::Source;
 }
 
 /// Findings of one unit that are kept: more than any has before its first error.
@@ -301,8 +304,8 @@ fn seek<R: Room>(prefix: &[u8], eof: bool, choices: Choices) -> Sought<R::Source
             return Sought::Refused(reason);
         }
         let behind = prefix.len().saturating_sub(rest.len());
-        if let (1.., source) = walker.room.source() {
-            return Sought::Found(source, behind);
+        if walker.room.told() > 0 {
+            return Sought::Found(walker.room.source(), behind);
         }
         if used {
             continue;
@@ -437,10 +440,10 @@ impl<R: Room> RecordReader<R> {
             let event = Event::Finding(reason);
             return Some(if reason.is_note() { Step { used, event } } else { self.fail(used, reason) });
         }
-        let (told, source) = self.walker.room.source();
+        let told = self.walker.room.told();
         if told > self.sources {
             self.sources = told;
-            self.source = Some(source);
+            self.source = Some(self.walker.room.source());
             return Some(Step { used, event: Event::Profile });
         }
         self.progress = Progress::Fresh;

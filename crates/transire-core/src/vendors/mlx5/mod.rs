@@ -55,7 +55,7 @@ pub static RULES: RuleTable = RuleTable {
         rule(
             PCI_ID,
             Compare::Equal,
-            Absent::Note,
+            Absent::Ignore,
             origin(
                 OriginKind::Specification,
                 "device compatibility interface, intel-gvt-dev, 19 Aug 2020: pci_id is equal, or one that the target \

@@ -257,8 +257,12 @@ impl Room for Stream {
         (!images).then(|| Reason::at(shared::STREAM_TRUNCATED, end).because(Datum::Count(end), required))
     }
 
-    fn source(&self) -> (u32, Source) {
-        (u32::from(self.records > 0 || !self.has_records()), Source)
+    fn told(&self) -> u32 {
+        u32::from(self.records > 0 || !self.has_records())
+    }
+
+    fn source(&self) -> Source {
+        Source
     }
 }
 

@@ -108,7 +108,7 @@ pub static RULES: RuleTable = RuleTable {
         rule(
             PCI_ID,
             Compare::Equal,
-            Absent::Note,
+            Absent::Ignore,
             specification(
                 "device compatibility interface, intel-gvt-dev, 19 Aug 2020: pci_id is equal, or one that the target \
                  lists; the driver itself asks nothing, and its table of ids has 1af4:1041 and 1af4:1042",

@@ -532,8 +532,12 @@ impl Room for Stream {
         (!self.sets).then(|| Reason::at(shared::STREAM_TRUNCATED, end).because(Datum::Count(end), required))
     }
 
-    fn source(&self) -> (u32, Source) {
-        (self.told, self.source)
+    fn told(&self) -> u32 {
+        self.told
+    }
+
+    fn source(&self) -> Source {
+        self.source
     }
 }
 
