@@ -20,7 +20,12 @@ pub const NUM_QUEUES_OFFSET: u32 = 18;
 pub static PART: Layout = Layout {
     name: "part",
     fields: &[
-        Field::new("part_type", 0, FieldKind::Hex(2), "0x100 to 0x105; see the page"),
+        Field::new(
+            "part_type",
+            0,
+            FieldKind::Hex(2),
+            "0x100 features offered, 0x101 accepted, 0x102 field, 0x103 status, 0x104 queue, 0x105 notification",
+        ),
         Field::new("flags", 2, FieldKind::Hex(1), "bit 0: a device may ignore the part"),
         Field::new("reserved", 3, FieldKind::Hex(1), "0"),
         Field::new("selector", 4, FieldKind::Hex(8), "offset of the field, or index of the queue; else 0"),
