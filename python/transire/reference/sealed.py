@@ -389,4 +389,5 @@ class _Native:
         inside = {name: said._replace(offset=_in_payload(said.offset)) for name, said in source.items()}
         for reason, rule in judge(header | inside, self.target, vendor, self.now):
             if (reason.id, rule) not in self.seen:
+                self.seen.add((reason.id, rule))
                 self.reading.find(reason._replace(in_payload=isinstance(reason.offset, PayloadOffset)))
