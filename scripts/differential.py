@@ -10,10 +10,12 @@ the rules, every note.
 from __future__ import annotations
 
 import argparse
+import functools
 import multiprocessing
 import struct
 import sys
 import time
+import tomllib
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -155,6 +157,19 @@ def mend(data: bytes, level: int) -> bytes:
     return bytes(new)
 
 
+SEED_MAX = 4096
+"""Most bytes of a stream that is changed: what is longer takes plain Python a while."""
+
+
+def seeds(name: str) -> tuple[list[bytes], list[Said]]:
+    """The streams of a vendor's fixtures that are not too long, and the targets beside them."""
+    folder = Path(__file__).parent.parent / "fixtures" / name
+    streams = [path.read_bytes() for path in sorted(folder.rglob("*.bin")) if path.stat().st_size <= SEED_MAX]
+    return streams, [tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.toml"))]
+
+
+SEEDS = {name: found for name in sorted({row.vendor for row in FORMATS.values()}) if all(found := seeds(name))}
+"""Streams and targets, by vendor: of those that have either."""
 VENDOR = attribute(0x8001, 3, b"mtty")
 TOLERATED: tuple[Tolerated, ...] = ()
 
@@ -170,6 +185,8 @@ def make(random: Random) -> Case:
         if rarely(random, 6):
             data = change(random, data)
         return Case(data, said if not rarely(random, 20) else None)
+    if rarely(random, 3):
+        return stored(random)
     kind = random.randrange(20)
     if kind < 3:
         data = native(random)
@@ -183,6 +200,55 @@ def make(random: Random) -> Case:
         for _ in range(random.choice((1, 1, 1, 2, 3))):
             data = change(random, data)
     return Case(data, target(random) if random.randrange(12) else None)
+
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+
+
+@functools.cache
+def examples() -> tuple[tuple[bytes, Said | None], ...]:
+    """The streams of the fixtures that are recognised, with their targets; the large ones take too long here."""
+    found: list[tuple[bytes, Said | None]] = []
+    for table in sorted(FIXTURES.glob("*/examples.tsv")):
+        for name, said, named, *_ in (line.split("\t") for line in table.read_text("utf-8").splitlines()[1:]):
+            data = (table.parent / name).read_bytes()
+            if named == "-" and len(data) <= 4096:
+                terms_of = None if said == "-" else tomllib.loads((table.parent / said).read_text("utf-8"))
+                found.append((data, terms_of))
+    return tuple(found)
+
+
+def stored(random: Random) -> Case:
+    """A stream of the fixtures, changed where it says what follows, before its target or another one."""
+    data, said = random.choice(examples())
+    if rarely(random, 2):
+        streams, targets = SEEDS[random.choice(sorted(SEEDS))]
+        data, said = random.choice(streams), random.choice(targets)
+    for _ in range(random.choice((0, 1, 1, 2, 3))):
+        if rarely(random, 4):
+            data += random.choice(examples())[0]
+        new, at = bytearray(data), random.randrange(len(data) + 1)
+        kind = random.randrange(8)
+        if kind < 3 and at < len(new):
+            new[at] ^= 1 << random.randrange(8)
+        elif kind < 5 and at < len(new):
+            new[at] = random.choice((0, 1, 2, 3, 8, 16, 0x7F, 0x80, 0xFF))
+        elif kind < 6:
+            new[at:at] = octets(random, random.choice((1, 2, 8, 16)))
+        elif kind < 7:
+            del new[at : at + random.choice((1, 2, 8, 16))]
+        else:
+            del new[at:]
+        data = bytes(new)
+    if rarely(random, 4):
+        said = random.choice(examples())[1]
+    if said is not None and rarely(random, 4):
+        # The same in an envelope of its vendor, whose header says nothing else.
+        name = said["vendor"].encode()
+        parts = [(0x8001, 3, name), (0x80E0, 3, name), (0x80E1, 2, struct.pack("<Q", 1)), (0x80E3, 4, bytes(16))]
+        header = b"".join(attribute(*part) for part in parts)
+        data = envelope(2, header, b"".join(frames(random, data, 1)))
+    return Case(data, said)
 
 
 def octets(random: Random, length: int) -> bytes:
@@ -648,6 +714,16 @@ PLAUSIBLE: dict[str, dict[str, tuple[Any, ...]]] = {
         ),
         "ring_banks": (4, 8),
     },
+    "mlx5": {
+        "pci_id": ("15b3:101e", "15b3:101e", "15b3:101d"),
+        "firmware_version": ("22.36.1010", "22.40.0"),
+    },
+    "virtio": {
+        "pci_id": ("1af4:1041", "1af4:1042", "1af4:1000"),
+        "device_features": (0x100000020, 0x100001240, 0x20, 0, 1 << 65),
+        "driver_features": (0x100000020, 0x20, 0x100001240, 0),
+        "num_queues": (3, 2, 4),
+    },
     "ccw": {
         "software_version": ("1.0.0", "1.1.0", "2.0.0"),
         "mdev_type": ("vfio_ccw-io", "vfio_ccw-io", "vfio_ccw-ni"),
@@ -711,6 +787,20 @@ PLAUSIBLE: dict[str, dict[str, tuple[Any, ...]]] = {
         "placement_id": (0, 1),
         "gpu_instance_id": (0, 1),
         "scheduler": ("best effort", "fixed"),
+    },
+    "hisi-acc": {
+        "pci_id": ("19e5:a251", "19e5:a256", "19e5:a259", "19e5:a250"),
+        "stream_version": (2, 1),
+        "qp_num": (1, 4, 64, 1024),
+        "que_iso_cfg": (0, 1, 3, 0xFFFFFFFF),
+    },
+    "pds": {"pci_id": ("1dd8:1003", "1dd8:1004")},
+    "xe": {
+        "pci_id": ("8086:e211", "8086:e212", "8086:b080"),
+        "revision": (0, 1, 4),
+        "gts": (3, 1, 15, 5, 2),
+        "ggtt_pages": (4, 5, 0, 1 << 20),
+        "vram_bytes": (256, 255, 512, 0),
     },
 }
 """Values of attributes by vendor, the usual one first."""

@@ -89,7 +89,8 @@ pub struct Format {
     pub role: Role,
     /// What the first bytes say; `eof` when there are no more.
     pub likeness: fn(prefix: &[u8], eof: bool) -> Likeness,
-    /// Bytes from the start within which the source profile is known; `None` where only the end tells.
+    /// Bytes from the start within which the source profile is known, of every stream that a known driver writes: one
+    /// that says more may take more, up to [`Format::hold`]. `None` where only the end tells.
     pub judged_within: Option<u32>,
     /// What must be seen before a byte may be released.
     pub hold: Hold,
@@ -737,6 +738,8 @@ macro_rules! errnos {
 }
 
 errnos! {
+    /// No such file or directory; used by drivers for a part that the device does not have.
+    Enoent = "ENOENT";
     /// Input or output error.
     Eio = "EIO";
     /// No such device or address.

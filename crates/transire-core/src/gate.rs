@@ -14,7 +14,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::attribute::{AttributeId, Attributes, Value};
+use crate::attribute::{Absence, AttributeId, Attributes, Value};
 use crate::bytes::{index, widen};
 use crate::format::{Choices, Event, Format, Layout, Reader, Registry};
 use crate::judge::{judge, judge_seal};
@@ -397,11 +397,7 @@ impl Gate {
     }
 
     fn find(&mut self, reason: Reason) {
-        if let Some(span) = reason.span
-            && !span.in_payload
-        {
-            self.examined = self.examined.max(span.offset.saturating_add(u64::from(span.length)));
-        }
+        self.examined = self.examined.max(end_of(&reason));
         self.verdict.push(reason);
     }
 
@@ -691,7 +687,9 @@ impl Gate {
                     }
                     let of_source = reason.rule.map_or(reason.attribute, |rule| rule.source);
                     let in_payload = inside && native.value(of_source).is_some();
-                    self.verdict.push(if in_payload { reason.in_payload() } else { *reason });
+                    let reason = if in_payload { reason.in_payload() } else { *reason };
+                    self.examined = self.examined.max(end_of(&reason));
+                    self.verdict.push(reason);
                 }
             }
         }
@@ -700,6 +698,12 @@ impl Gate {
         }
         self.settle(Some(Plan::Verdict))
     }
+}
+
+/// Where in the input ends what a reason is about; 0 where that is in a payload, or nowhere.
+fn end_of(reason: &Reason) -> u64 {
+    let span = reason.span.filter(|span| !span.in_payload);
+    span.map_or(0, |span| span.offset.saturating_add(u64::from(span.length)))
 }
 
 /// An attribute that the header of a sealed stream states otherwise than its payload does.
@@ -742,6 +746,15 @@ impl Attributes for Source<'_> {
         match self.native.filter(|native| native.value(id).is_some()) {
             Some(native) => native.place(id),
             None => self.header.and_then(|header| header.place(id)),
+        }
+    }
+
+    fn absence(&self, id: AttributeId) -> Absence {
+        match (self.native.map_or(Absence::Unstated, |native| native.absence(id)), self.header) {
+            (absence, None) => absence,
+            (Absence::Awaited, Some(header)) if header.value(id).is_none() => Absence::Awaited,
+            // What the payload cannot say, the header could have said.
+            _ => Absence::Unstated,
         }
     }
 }

@@ -19,6 +19,7 @@
 //! | [`report`] | reasons in words |
 //! | [`format`](mod@format) | what every format is to the rest |
 //! | [`whole`] | the reader of formats whose streams are held whole |
+//! | [`records`] | the reader of formats that are records behind headers of 16 bytes |
 //! | [`vendors`] | one room a vendor, and the table of them |
 //! | [`sealed`] | our envelope |
 //! | [`containers`] | what virtual machine monitors write: streams of QEMU |
@@ -27,7 +28,7 @@
 //! | [`gate`] | bytes in, verdict first, payload out |
 //! | [`seal`] | native bytes in, a sealed stream out |
 //!
-//! Arrows go down only: gate → (sealed | vendors) → format → judge → target → (profile | rule | verdict) → attribute →
+//! Arrows go down only: gate → (sealed | containers | vendors) → format → judge → target → (profile | rule | verdict) → attribute →
 //! bytes. The crate does no I/O, has no global state and forbids unsafe code; `std` adds run-time detection of SIMD.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -45,6 +46,7 @@ pub mod judge;
 pub mod profile;
 pub mod prologue;
 pub mod recognise;
+pub mod records;
 pub mod report;
 pub mod rule;
 pub mod seal;

@@ -122,7 +122,9 @@ pub fn identify<F: Whole>(
     match F::source(prefix, eof, choices) {
         Ok(source) => {
             show(&source);
-            Identified::Shown(u32::try_from(F::decided_within(&source)).unwrap_or(u32::MAX))
+            // A stream that ends before then has told all it has.
+            let within = F::decided_within(&source).min(prefix.len());
+            Identified::Shown(u32::try_from(within).unwrap_or(u32::MAX))
         }
         Err(Undecided::Need(bytes)) => need(bytes),
         Err(Undecided::Refused(reason)) => Identified::Refused(reason),

@@ -13,9 +13,10 @@ mod oracle;
 
 use std::path::PathBuf;
 
-use support::{fixture, profile, seal};
+use support::{fixture, path, profile, seal};
 use transire_core::format::Phase::{Initial, Iterative, StopCopy, Unspecified};
 use transire_core::sealed::Digest;
+use transire_core::vendors::VENDORS;
 
 type Oracle = fn(&[u8]);
 /// The targets but `profile`, whose oracle stands in the target, and `text`, which the crate of the text forms replays.
@@ -84,8 +85,9 @@ fn write_seeds() {
             write("gate", &format!("{name}-{how}"), &[choice, 16], stream);
         }
     }
-    for example in listed::examples() {
-        let name = format!("{}-{}", example.vendor, example.file.replace('/', "-"));
+    // Of every vendor the small examples whose changes are recorded.
+    for example in listed::examples().iter().filter(|example| example.golden.is_some() && example.vendor != "mtty") {
+        let name = format!("{}-{}", example.vendor, example.file.replace('/', "-").trim_end_matches(".bin"));
         write("vendors", &name, &[9], &example.input);
     }
     for (name, stream) in &natives {
@@ -93,6 +95,16 @@ fn write_seeds() {
         write("gate", name, &[0b0000_0001, 16], stream);
         write("gate", &format!("{name}-sealed"), &[0b1000_0111, 10], stream);
         write("gate", &format!("{name}-opaque"), &[0b0100_0110, 40], stream);
+    }
+    // Of the other vendors what is small enough to have its every change recorded.
+    for vendor in VENDORS.0.iter().map(|vendor| vendor.name()).filter(|name| *name != "mtty") {
+        let of_vendor = path("..").join(vendor);
+        let examples = std::fs::read_to_string(of_vendor.join("examples.tsv")).unwrap_or_default();
+        for line in examples.lines().skip(1).filter(|line| !line.ends_with("\t-")) {
+            let file = of_vendor.join(line.split('\t').next().unwrap());
+            let name = format!("{vendor}-{}", file.file_stem().unwrap().to_str().unwrap());
+            write("vendors", &name, &[9], &std::fs::read(file).unwrap());
+        }
     }
 }
 

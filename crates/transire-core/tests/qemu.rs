@@ -272,11 +272,8 @@ fn layout(file: &str) -> Vec<String> {
                     let columns = std::mem::replace(&mut next, "-\t-\t-".into());
                     let data = part(&input, record.data, record.length);
                     match record.tag {
-                        Tag::Setup => line(record.offset, "DEV_SETUP_STATE", "", &columns, ""),
-                        Tag::EndOfState => line(record.offset, "END_OF_STATE", "", &columns, ""),
-                        Tag::InitialDataSent => line(record.offset, "DEV_INIT_DATA_SENT", "", &columns, ""),
                         Tag::Data => {
-                            line(record.offset, "DEV_DATA_STATE", &record.length.to_string(), &columns, &hex(data));
+                            line(record.offset, record.tag.name(), &record.length.to_string(), &columns, &hex(data));
                         }
                         Tag::Packet => {
                             let name =
@@ -287,17 +284,17 @@ fn layout(file: &str) -> Vec<String> {
                                 record.data - 12,
                                 record.length
                             );
-                            let item = "multifd device-state packet flags 0x40";
+                            let item = format!("{} flags 0x40", record.tag.name());
                             let length = (record.length + 12).to_string();
-                            line(record.offset, item, &length, &format!("-\t-\t{name}"), &note);
+                            line(record.offset, &item, &length, &format!("-\t-\t{name}"), &note);
                         }
-                        other => panic!("{other:?}"),
+                        tag => line(record.offset, tag.name(), "", &columns, ""),
                     }
                 }
                 Event::Config { index: None, layout, bytes, .. } => {
                     let columns = std::mem::replace(&mut next, "-\t-\t-".into());
                     let note = "PCI configuration and interrupt state of the device, up to END_OF_STATE";
-                    line(layout.offset, "DEV_CONFIG_STATE", &(bytes.len() - 8).to_string(), &columns, note);
+                    line(layout.offset, Tag::Config.name(), &(bytes.len() - 8).to_string(), &columns, note);
                 }
                 _ => {}
             }

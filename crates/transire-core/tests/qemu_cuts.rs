@@ -114,7 +114,7 @@ fn a_multifd_channel_that_is_cut_in_a_packet_is_truncated() {
     for (length, event) in truncations(QemuReader::multifd(), &input) {
         match event {
             Event::Failed(reason) => {
-                assert_eq!((reason.id, reason.offset()), (reasons::TRUNCATED, Some(length as u64)))
+                assert_eq!((reason.id, reason.offset()), (reasons::TRUNCATED, Some(length as u64)));
             }
             _ => ends.push(length),
         }

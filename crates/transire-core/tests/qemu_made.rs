@@ -2,6 +2,8 @@
 
 #[path = "qemu/made.rs"]
 mod made;
+#[path = "qemu/oracle.rs"]
+mod oracle;
 #[path = "qemu/walk.rs"]
 mod walk;
 
@@ -116,7 +118,7 @@ fn huge_pages_and_addresses_of_blocks_are_told_by_rule() {
                 let made = if is_huge { made.u64(huge) } else { made };
                 address.map_or(made.clone(), |address| made.u64(address))
             };
-            let made = Made::new(&parts).command(3, &advise).head(1, 1, "ram", 4).u64(2 * huge | 4);
+            let made = Made::new(&parts).command(3, &advise).head(1, 1, "ram", 4).u64((2 * huge) | 4);
             let made = block(block(made, "one", huge_first), "two", !huge_first);
             let input = made.u64(0x10).footer(1).ram_end().end();
             let mut reader = QemuReader::main();
@@ -364,7 +366,7 @@ fn configuration_records_of_all_sizes_are_found() {
     let bad = |record: Vec<u8>| {
         let input = Made::new(&[]).ram(4).vfio(1, &setup()).ram_end().vfio(3, &data(&[1; 60]));
         let at = input.0.len() as u64 + 31;
-        let all = said(&input.vfio(4, &record).end().bytes(&[0; 50_000]).0);
+        let all = said(&input.vfio(4, &record).end().bytes(&vec![0; 50_000]).0);
         (all[0].0, all[0].1 - at)
     };
     let mut version = config(256, 0);
@@ -373,7 +375,7 @@ fn configuration_records_of_all_sizes_are_found() {
     let mut pin = config(256, 0);
     pin[12 + 256 + 4] = 1;
     assert_eq!(bad(pin), ("qemu.vfio-config", 272));
-    assert_eq!(bad(Made::default().u64(CONFIG).u32(2).bytes(&[0; 9000]).0), ("qemu.vfio-config", 0));
+    assert_eq!(bad(Made::default().u64(CONFIG).u32(2).bytes(&vec![0; 9000]).0), ("qemu.vfio-config", 0));
 }
 
 #[test]
@@ -542,4 +544,66 @@ fn the_catalogue_is_in_one_grammar_and_no_shared_id_comes_twice() {
     }
     assert!(all.iter().any(|kind| kind.outcome() == Outcome::Unknown));
     const { assert!(EXTENTS_MAX > 100_000) };
+}
+
+fn folder(kind: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(kind).join("qemu")
+}
+
+#[test]
+fn seeds_of_the_fuzz_target_pass() {
+    let mut asked = 0;
+    for kind in ["corpus", "regressions"] {
+        // A target without findings has no folder of them.
+        for entry in std::fs::read_dir(folder(kind)).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            println!("{}", path.display());
+            oracle::qemu(&std::fs::read(path).unwrap());
+            asked += 1;
+        }
+    }
+    assert!(asked >= 8);
+}
+
+#[test]
+#[ignore = "writes fuzz/corpus/qemu"]
+fn write_seeds() {
+    let whole = [config(256, 2), END.to_be_bytes().to_vec()].concat();
+    let json = r#"{"devices": [{"name": "0000:00:04.0/vfio", "instance_id": 0, "fields": [{"name": "data", "size": 340}]}, {"name": "cpu", "instance_id": 0, "fields": [{"name": "a", "array_len": 2, "size": 4}]}]}"#;
+    let caps = ("configuration/capabilities", Made::default().u32(1).text("mapped-ram").0);
+    let mapped = Made::new(&[caps]).head(1, 1, "ram", 4).u64(0x1000 | 4).text("r").u64(0x1000);
+    let here = mapped.0.len() as u64 + 28;
+    let mapped = mapped.u32(1).u64(4096).u64(here).u64(0x1000).bytes(&[1; 8]);
+    let fill = vec![0; 0x2000 - mapped.0.len()];
+    let vmstate = Made::default().head(4, 5, "cpu", 12).footer(5).u8(0).u8(7).u16(0).footer(5).0;
+    let package = Made::default().command(4, &[]).bytes(&vmstate).command(5, &[]).0;
+    let length = u32::try_from(package.len()).unwrap();
+    let described = Made::new(&[]).ram(1).device().bytes(&vmstate).end().u8(6).u32(json.len().try_into().unwrap());
+    let ram = Made::default().u64(0x22).u8(0).u64(0x40).text("pc.ram").u8(1).u16(2).u16(0).u64(0x200).u64(0x10).0;
+    let seeds = [
+        ("device", Made::new(&[]).ram(1).device().end()),
+        ("described", described.bytes(json.as_bytes())),
+        ("mapped-ram", mapped.bytes(&fill).u64(0x10).footer(1).ram_end().end()),
+        (
+            "package",
+            Made::new(&[])
+                .command(3, &[0; 16])
+                .ram(1)
+                .command(7, &length.to_be_bytes())
+                .bytes(&package)
+                .ram_end()
+                .end(),
+        ),
+        (
+            "ram",
+            Made::new(&[]).ram(1).u8(2).u32(1).u64(0x02).text("pc.ram").u8(0).bytes(&ram).footer(1).ram_end().end(),
+        ),
+        ("channel", channel().packet(1, 1, &whole).packet(0, 0, &[2; 36])),
+        ("return-path", Made(walk::capture("qemu/q100-postcopy.ch0.rev.bin"))),
+        ("vectors", Made::new(&[]).ram(1).vfio(1, &setup()).ram_end().vfio(4, &config(256, 9)).end()),
+    ];
+    std::fs::create_dir_all(folder("corpus")).unwrap();
+    for (name, made) in seeds {
+        std::fs::write(folder("corpus").join(name), [&[7][..], &made.0].concat()).unwrap();
+    }
 }

@@ -58,6 +58,8 @@ impl Target {
             config: Some(space.clone()),
         };
         Machine {
+            machine: Some(reader.configuration().machine.clone()),
+            mapped_ram: Some(row["target"].contains("mapped-ram")),
             devices: self.devices.iter().map(slot).collect(),
             handlers: Some(others.map(|handler| (handler.name.clone(), handler.instance)).collect()),
             blocks: vec![(b"pc.ram".to_vec(), self.ram)],
@@ -203,6 +205,30 @@ fn destinations_of_several_channels_complete() {
                 assert_eq!(missing, [""; 0]);
             }
         }
+    }
+}
+
+#[test]
+fn machine_types_are_compared_over_the_length_that_was_sent() {
+    let input = capture("qemu-vfio/pc-mtty1.stream");
+    let of = |own: &[u8], mapped_ram| {
+        let slot = Slot {
+            name: b"0000:00:04.0/vfio".to_vec(),
+            instance: 0,
+            driver: Box::new(driver::Device::resuming(1)),
+            config: None,
+        };
+        let machine = Machine { machine: Some(own.to_vec()), mapped_ram, devices: vec![slot], ..Machine::default() };
+        let mut destination = Destination::new(machine);
+        walk_in(&mut QemuReader::main(), &input, || 999, |reader, event| destination.take(reader, &event));
+        destination.finish()
+    };
+    assert_eq!(of(b"pc-i440fx-10.0", None), Outlook::Completed);
+    // What was sent is the beginning of this type's name.
+    assert_eq!(of(b"pc-i440fx-10.0.1", Some(false)), Outlook::Completed);
+    for (own, mapped_ram) in [(&b"pc-q35-10.0"[..], None), (b"pc-i440fx-10", None), (b"pc-i440fx-10.0", Some(true))] {
+        let Outlook::Failed(failure) = of(own, mapped_ram) else { panic!() };
+        assert_eq!((failure.cause, failure.offset), (Cause::Configuration, Some(8)));
     }
 }
 

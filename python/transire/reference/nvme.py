@@ -192,6 +192,8 @@ VENDOR = Vendor(
         Rule("doorbell_stride", "equal", IGNORE, IGNORE),
         Rule("contiguous_queues", "not-pair", IGNORE, IGNORE, constant=((FALSE, TRUE),)),
         Rule("arbitration", "subset", IGNORE, IGNORE),
+        Rule("io_queues", "at-least", IGNORE, IGNORE, of_target="max_io_queues"),
+        Rule("queue_entries", "at-least", IGNORE, IGNORE, of_target="max_queue_entries"),
         Rule("controller_id", _rewritten, IGNORE, IGNORE),
         Rule("serial_number", _rewritten, IGNORE, IGNORE),
         Rule("firmware_revision", "ignore", IGNORE, IGNORE),

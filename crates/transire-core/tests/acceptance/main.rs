@@ -5,4 +5,10 @@ mod harness;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod hisi_acc;
+mod mlx5;
 mod mtty;
+mod qat;
+mod records;
+mod virtio;
+mod xe;

@@ -317,9 +317,12 @@ impl Assembly {
         let full = self.extents >= EXTENTS_MAX;
         let Some(known) = self.devices.get_mut(device) else { return };
         // Pieces of one record follow each other without a gap; the next record has a head before it.
-        let last = match number {
-            None => known.main.last_mut(),
-            Some(_) => known.packets.last_mut().map(|packet| &mut packet.extent),
+        let last = if number.is_none() {
+            known.main.last_mut()
+        } else {
+            // Packets of other channels may have come in between.
+            let mut packets = known.packets.iter_mut().rev().map(|packet| &mut packet.extent);
+            packets.find(|extent| extent.channel == piece.channel)
         };
         if let Some(last) = last
             && last.channel == piece.channel

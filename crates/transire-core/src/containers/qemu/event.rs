@@ -248,6 +248,21 @@ pub enum Tag {
     Packet,
 }
 
+impl Tag {
+    /// The name, as QEMU's sources have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EndOfState => "END_OF_STATE",
+            Self::Config => "DEV_CONFIG_STATE",
+            Self::Setup => "DEV_SETUP_STATE",
+            Self::Data => "DEV_DATA_STATE",
+            Self::InitialDataSent => "DEV_INIT_DATA_SENT",
+            Self::ConfigLoadReady => "DEV_CONFIG_LOAD_READY",
+            Self::Packet => "multifd device-state packet",
+        }
+    }
+}
+
 /// The head of a record of a VFIO device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {

@@ -22,7 +22,8 @@
 //! section's footer with something plausible behind it, and says so of each section ([`Sizing`]).
 //!
 //! Not walked by rules of their own, and so by their footers: dirty bitmaps of disks, storage attributes and hash tables
-//! of other architectures, disks themselves (until 9.0). Not known: RDMA and COLO.
+//! of other architectures, disks themselves (until 9.0). Not known: RDMA and COLO, and
+//! VFIO devices as QEMU before 6.0 wrote them, with the configuration before the data.
 
 pub mod assembly;
 mod description;

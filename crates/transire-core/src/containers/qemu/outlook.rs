@@ -29,6 +29,10 @@ pub const WRITE_MAX: usize = 32 << 10;
 /// The machine that the stream is loaded into.
 #[derive(Default)]
 pub struct Machine {
+    /// Its type, such as `pc-q35-10.0`; `None` where it is taken to be that of the stream.
+    pub machine: Option<Vec<u8>>,
+    /// Whether it loads with mapped-ram; `None` where that is taken to be as in the stream.
+    pub mapped_ram: Option<bool>,
     /// Its VFIO devices that can be migrated.
     pub devices: Vec<Slot>,
     /// Identity strings and instance ids of everything else that has state; `None` where the machine is taken to have
@@ -83,7 +87,7 @@ pub enum Cause {
     NotAStream,
     /// The stream ends early.
     Truncated,
-    /// The configuration section is not what the machine takes.
+    /// The configuration section is malformed, or is of another machine type or other capabilities than the machine.
     Configuration,
     /// The machine has nothing of this identity.
     UnknownHandler {
@@ -284,6 +288,7 @@ impl Destination {
             return;
         }
         match *event {
+            Event::Item(Item::Configuration { offset, .. }) => self.configuration(reader, offset),
             Event::Item(Item::Section(head)) => self.section(reader, head),
             Event::Item(Item::Block(block)) => self.block(reader, block),
             Event::Item(Item::EndOfSections { .. }) => self.completed = true,
@@ -390,6 +395,17 @@ impl Destination {
             Some(Answer::Refused(errno)) => self.fail(offset, Cause::Driver { device: slot, errno }),
             Some(Answer::Breaks(how)) => self.fail(offset, Cause::Breaks { device: slot, how }),
             None => {}
+        }
+    }
+
+    /// QEMU compares the machine type over the length that the stream gives: a shorter one that its own begins with passes.
+    fn configuration(&mut self, reader: &QemuReader, offset: u64) {
+        let found = reader.configuration();
+        let machine = &self.machine;
+        let of_type = machine.machine.as_ref().is_none_or(|own| own.starts_with(&found.machine));
+        let of_capabilities = machine.mapped_ram.is_none_or(|own| own == found.mapped_ram);
+        if !of_type || !of_capabilities {
+            self.fail(Some(offset), Cause::Configuration);
         }
     }
 

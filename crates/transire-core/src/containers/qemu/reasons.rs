@@ -130,7 +130,7 @@ crate::catalogue! { CATALOGUE;
     DEVICE_CONFIG_DIFFERS: "qemu.device-config-differs", Incompatible,
         "the PCI configuration in the stream is that of another device than the target's",
         "give the target a device of the same kind";
-    INDEX_GAP: "qemu.index-gap", Corrupt,
+    INDEX_GAP: "qemu.index-gap", Truncated,
         "a multifd packet of device state is missing",
         "give the files of all channels; the destination would wait for it for ever";
     INDEX_REPEATED: "qemu.index-repeated", Corrupt,

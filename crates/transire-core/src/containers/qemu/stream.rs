@@ -23,6 +23,8 @@ pub const MACHINE_MAX: u32 = 255;
 const ID_MAX: u32 = 65_535;
 /// Capabilities that the configuration may list; QEMU has fewer, and lists two of them.
 const CAPABILITIES_MAX: u32 = 64;
+/// How far the description is searched for a section: it is in stream order, so only entries without a section lie between.
+const LOOK_AHEAD: usize = 256;
 /// The version of the section of RAM.
 const RAM_VERSION: u32 = 4;
 
@@ -617,7 +619,7 @@ impl QemuReader {
         let same = |described: &super::Described| {
             described.name.as_bytes() == handler.name && described.instance == u64::from(handler.instance)
         };
-        let ahead = rest.iter().position(same)?;
+        let ahead = rest.iter().take(LOOK_AHEAD).position(same)?;
         let size = rest.get(ahead).map(|described| described.size);
         self.described = self.described.saturating_add(ahead).saturating_add(1);
         size

@@ -12,6 +12,10 @@
 
 #![allow(clippy::doc_markdown, reason = "NVMe is a name, no code")]
 
+pub mod foreign;
+pub mod queues;
+pub mod rfc;
+pub mod state;
 pub mod url;
 
 use crate::attribute::{
@@ -84,8 +88,12 @@ pub const UNSET: &str = "unset";
 pub const NONE: &str = "none";
 
 /// The row of the vendor table.
-pub static VENDOR: Vendor =
-    Vendor { title: "NVMe controllers, local or remote", rules: &RULES, formats: &[], reasons: &[reasons::CATALOGUE] };
+pub static VENDOR: Vendor = Vendor {
+    title: "NVMe controllers, local or remote",
+    rules: &RULES,
+    formats: &[&state::FORMAT, &rfc::FORMAT, &foreign::SPDK, &foreign::BLOB],
+    reasons: &[reasons::CATALOGUE, queues::reasons::CATALOGUE],
+};
 
 /// The kinds of reasons that only these rules give: notes, all of them.
 pub mod reasons {
@@ -331,6 +339,12 @@ const fn policy(attribute: AttributeId, compare: Compare) -> Rule {
     }
 }
 
+/// What is in use, held against what the target offers: a state says nothing of what its source offers.
+const fn in_use(used: AttributeId, most: AttributeId) -> Rule {
+    let citation = "the queues of the state are created again on the target, as many and as long as they were";
+    Rule { source: used, target: most, compare: Compare::AtLeast, origin: unconfirmed(citation), ..ROW }
+}
+
 const VFIO_PCI: Value<'static> = Value::Text(Text::constant("vfio-pci"));
 const NO_URL: Value<'static> = Value::Text(Text::constant(UNSET));
 
@@ -490,6 +504,8 @@ pub static RULES: RuleTable = RuleTable {
             Absent::Ignore,
             unconfirmed("says nothing of the state, unless the vendor says so"),
         ),
+        in_use(IO_QUEUES, MAX_IO_QUEUES),
+        in_use(QUEUE_ENTRIES, MAX_QUEUE_ENTRIES),
         rule(CONTROLLER_ID, Compare::Own(rewritten), Absent::Ignore, unconfirmed("expected to be rewritten on load")),
         rule(SERIAL_NUMBER, Compare::Own(rewritten), Absent::Ignore, unconfirmed("expected to be rewritten on load")),
     ],

@@ -274,8 +274,13 @@ fn limits_and_what_is_in_use() {
             "max_io_queues=64 io_queues=33",
             "max_io_queues=32",
             Incompatible,
-            "max_io_queues.not-at-least",
+            "max_io_queues.not-at-least io_queues.not-at-least",
         ),
+        // What a state says: nothing of what its source offers.
+        ("queues in use", "io_queues=16", "max_io_queues=16", Compatible, ""),
+        ("fewer than in use", "io_queues=16", "max_io_queues=15", Incompatible, "io_queues.not-at-least"),
+        ("entries in use", "queue_entries=16", "max_queue_entries=16", Compatible, ""),
+        ("shorter than in use", "queue_entries=16", "max_queue_entries=15", Incompatible, "queue_entries.not-at-least"),
         ("fewer queues, fewer in use", "max_io_queues=64 io_queues=16", "max_io_queues=32", Unknown, asked),
         ("fewer queues, as many in use", "max_io_queues=64 io_queues=32", "max_io_queues=32", Unknown, asked),
         (
