@@ -329,6 +329,22 @@ def test_the_targets_of_the_guide_load(number: int, tmp_path: Path) -> None:
     assert transire.Target.load(path)
 
 
+def test_the_example_of_the_page_on_qemu_runs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("transire")
+    text = (DOCS / "containers" / "qemu.md").read_text("utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(ROOT)
+    exec(code, {})
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in printed[:2]] == [
+        ["0000:00:04.0", "compatible"],
+        ["0000:00:05.0", "compatible"],
+    ]
+    assert len(printed) > 30
+
+
 # Ids.
 
 

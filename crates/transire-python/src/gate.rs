@@ -25,7 +25,7 @@ pub(crate) fn input_of(input: &str, format: Option<&str>) -> PyResult<Input> {
         "auto" => Ok(Input::Auto),
         "native" => Ok(Input::Native),
         "sealed" => Ok(Input::Sealed),
-        other => Err(usage(format!("unknown input {other}; known are auto, native, sealed"))),
+        other => Err(usage(format!("unknown input {other}; known are auto, native, sealed, qemu"))),
     }
 }
 

@@ -381,7 +381,8 @@ pub(crate) fn inspect(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Inspection> {
     let wanted = Wanted { input, format, offset };
-    if input != "qemu" {
+    // What is wrong with these is said before anything is read.
+    if !wanted.is_forced() {
         input_of(input, format)?;
     }
     let source = match Given::open(py, source, wanted, None)? {

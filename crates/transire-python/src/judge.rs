@@ -216,11 +216,11 @@ pub(crate) fn verify(
     if standard != "driver" && (writes != "whole" || earlier != "none") {
         return Err(usage("writes and earlier sessions are for the standard driver; no other asks them"));
     }
+    let wanted = Wanted { input, format, offset };
     // What is wrong with these is said before anything is read.
-    if input != "qemu" {
+    if !wanted.is_forced() {
         input_of(input, format)?;
     }
-    let wanted = Wanted { input, format, offset };
     let source = match Given::open(py, source, wanted, None)? {
         Given::Stream(source) => source,
         Given::Migration(channels) => {

@@ -85,7 +85,13 @@ def add_targets(parser: ArgumentParser) -> None:
     )
 
 
-def add_input(parser: ArgumentParser, inputs: tuple[str, ...] = ("auto", "native", "sealed", "qemu")) -> None:
+INPUTS = ("auto", "native", "sealed", "qemu")
+"""What may come in, as users name it."""
+RETURN_PATH = "qemu-return-path"
+"""What a destination of QEMU sends back, which can be inspected. It has no magic."""
+
+
+def add_input(parser: ArgumentParser, inputs: tuple[str, ...] = INPUTS) -> None:
     """Add `--input`."""
     parser.add_argument(
         "--input", choices=inputs, default="auto", help="what may come in (auto: whatever is recognised)"
