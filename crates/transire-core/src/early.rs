@@ -72,9 +72,10 @@ pub fn judge_first(
         }
         Recognised::Native(format) => {
             let mut see = |source: &dyn Attributes| {
+                // Nothing else is said of a native stream: its reasons need not wait.
                 if let Some(target) = target {
-                    judge_seal(None, target, &mut judged);
-                    judge_native(format, source, target, now, &mut judged);
+                    judge_seal(None, target, verdict);
+                    judge_native(format, source, target, now, verdict);
                 }
                 show(source);
             };

@@ -121,6 +121,8 @@ pub struct Gate {
     target: Option<Arc<Target>>,
     options: Options,
     verdict: Verdict,
+    /// Room for a verdict on a source that was told of anew.
+    again: Verdict,
     /// Readers of the target vendor's formats, made beforehand so that reading a stream allocates nothing.
     spare: Vec<(&'static Format, Box<dyn Reader>)>,
     /// Room for what such a reader must see again.
@@ -243,7 +245,8 @@ impl Gate {
             registry,
             target,
             options,
-            verdict: Verdict::new(),
+            verdict: Verdict::with_room(),
+            again: Verdict::with_room(),
             spare,
             store: Vec::with_capacity(index(room)),
             sealed,
@@ -666,9 +669,9 @@ impl Gate {
             {
                 // Header and payload do not contradict each other, and either may say what the other does not.
                 let header = self.sealed.source().filter(|_| inside);
-                let mut again = Verdict::new();
-                judge(&Source { header, native: Some(native) }, target, self.options.now, &mut again);
-                for reason in again.reasons() {
+                self.again.clear();
+                judge(&Source { header, native: Some(native) }, target, self.options.now, &mut self.again);
+                for reason in self.again.reasons() {
                     // What the header was refused for need not be said again.
                     let same = |said: &Reason| {
                         said.id == reason.id && said.attribute == reason.attribute && said.rule == reason.rule

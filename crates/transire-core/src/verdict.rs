@@ -488,6 +488,9 @@ pub const NOTES_KEPT: usize = 16;
 /// Reasons that are kept: more than all rules of any vendor come to; what goes beyond only counts.
 pub const REASONS_KEPT: usize = 256;
 
+/// Reasons for which room is made beforehand: the notes of the streams that were captured, and some more.
+const REASONS_USUAL: usize = 32;
+
 /// An outcome and its reasons, in the order in which they were found. Making one allocates nothing until there is a
 /// reason to keep.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -501,6 +504,17 @@ impl Verdict {
     /// A verdict without reasons: compatible.
     pub const fn new() -> Self {
         Self { outcome: Outcome::Compatible, reasons: Vec::new(), dropped: 0 }
+    }
+
+    /// The same with room for what a usual stream gives rise to, so that keeping that allocates nothing.
+    pub fn with_room() -> Self {
+        Self { reasons: Vec::with_capacity(REASONS_USUAL), ..Self::new() }
+    }
+
+    /// Forgets everything but the room.
+    pub fn clear(&mut self) {
+        self.reasons.clear();
+        (self.outcome, self.dropped) = (Outcome::Compatible, 0);
     }
 
     /// The worst outcome of the reasons.
