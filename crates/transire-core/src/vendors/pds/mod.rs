@@ -13,7 +13,7 @@ mod tests;
 use crate::attribute::{DEVICE_API, Dictionary, PCI_ID, Text, Value};
 use crate::format::Vendor;
 use crate::rule::{
-    Absent, Compare, Origin, OriginKind, Rule, RuleTable, always_possible, derives_nothing, never_contradicts, rule,
+    Absent, Compare, Origin, OriginKind, RuleTable, always_possible, derives_nothing, never_contradicts, rule,
 };
 
 /// The row of the vendor table.
