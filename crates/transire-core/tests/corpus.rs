@@ -31,10 +31,6 @@ fn folder(kind: &str, target: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(kind).join(target)
 }
 
-fn fixtures() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
-}
-
 fn replay(kind: &str) -> usize {
     let mut replayed = 0;
     for (target, oracle) in TARGETS {
