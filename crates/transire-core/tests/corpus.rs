@@ -15,7 +15,8 @@ use std::path::PathBuf;
 
 use support::{fixture, profile, seal};
 use transire_core::format::Phase::{Initial, Iterative, StopCopy, Unspecified};
-use transire_core::sealed::Digest;
+use transire_core::sealed::{Answer, AnswerStage, Digest, Identity};
+use transire_core::verdict::Outcome;
 
 type Oracle = fn(&[u8]);
 /// The targets but `profile`, whose oracle stands in the target, and `text`, which the crate of the text forms replays.
@@ -54,6 +55,13 @@ fn what_was_found_stays_mended() {
     say(&format!("{} regressions", replay("regressions")));
 }
 
+/// An answer to the stream that is called `empty`.
+fn answer(stage: AnswerStage, outcome: Outcome, ids: &[&str]) -> Vec<u8> {
+    let identity = Identity::of_stream(&seal(&profile(2), "opaque", Digest::None, &[])).unwrap();
+    let complete = stage == AnswerStage::Final && outcome == Outcome::Compatible;
+    Answer::new(&identity, stage, outcome, complete, ids.iter().copied()).unwrap().to_bytes()
+}
+
 #[test]
 #[ignore = "writes fuzz/corpus/{sealed,gate,vendors}"]
 fn write_seeds() {
@@ -66,6 +74,11 @@ fn write_seeds() {
         ("opaque-none", seal(&profile(1), "opaque", Digest::None, &[(Unspecified, b"abc"), (Unspecified, b"d")])),
         ("empty", seal(&profile(2), "opaque", Digest::None, &[])),
         ("profile", profile(2).to_bytes()),
+        (
+            "answer-early",
+            answer(AnswerStage::Early, Outcome::Incompatible, &["mdev_type.not-equal", "nr_ports.not-equal"]),
+        ),
+        ("answer-final", answer(AnswerStage::Final, Outcome::Compatible, &[])),
     ];
     let natives = [
         ("native-1", small),
