@@ -18,9 +18,10 @@ use crate::format::{Choices, Event, Format, Layout, Reader, Registry};
 use crate::judge::{judge, judge_seal};
 use crate::profile::Header;
 use crate::prologue::Content;
-use crate::recognise::{Recognised, of_another_vendor, recognise, settled_by, tell_candidates};
+use crate::recognise::{Recognised, answer_is_no_source, of_another_vendor, recognise, settled_by, tell_candidates};
+use crate::report::reason_name;
 use crate::rule::RuleTable;
-use crate::sealed::{OPAQUE, SealedReader};
+use crate::sealed::{Answer, AnswerStage, OPAQUE, SealedReader};
 use crate::target::Target;
 use crate::verdict::{Datum, Outcome, Reason, Verdict, reasons};
 
@@ -303,10 +304,11 @@ impl Gate {
         &self.verdict
     }
 
-    /// Whether a stream was read to its end, and nothing speaks against loading it. A profile is none: it never is.
+    /// Whether a stream was read to its end, and nothing speaks against loading it. A profile is none, nor is an
+    /// answer: they never are.
     pub fn is_complete(&self) -> bool {
-        let is_profile = self.outer == Outer::Sealed && self.sealed.content() == Content::Profile;
-        self.stage == Stage::Complete && !is_profile && self.admits()
+        let is_stream = self.outer != Outer::Sealed || self.sealed.content() == Content::Sealed;
+        self.stage == Stage::Complete && is_stream && self.admits()
     }
 
     /// Whether the gate is done with the input.
@@ -348,12 +350,13 @@ impl Gate {
         self.sealed.abort_text()
     }
 
-    /// What came in, as far as it is known: `sealed`, `profile`, or the name of a native format.
+    /// What came in, as far as it is known: `sealed`, `profile`, `answer`, or the name of a native format.
     pub fn format(&self) -> Option<&'static str> {
         match (self.outer, &self.inner) {
             (Outer::Sealed, _) => self.sealed.header().map(|_| match self.sealed.content() {
                 Content::Profile => "profile",
                 Content::Sealed => "sealed",
+                Content::Answer => "answer",
             }),
             (Outer::Native, Some(inner)) => Some(inner.format.name),
             _ => None,
@@ -363,7 +366,7 @@ impl Gate {
     /// What is known of the source: what its payload says, and what else the header of a sealed stream says.
     pub fn source(&self) -> Source<'_> {
         Source {
-            header: self.sealed.source().filter(|_| self.outer == Outer::Sealed),
+            header: self.sealed.source().filter(|_| self.outer == Outer::Sealed && self.is_of_source()),
             native: self.inner.as_ref().and_then(|inner| inner.reader.source()),
         }
     }
@@ -374,6 +377,27 @@ impl Gate {
             self.find(reason);
             self.stage = Stage::Stopped;
         }
+    }
+
+    /// What the target says back to the source of a sealed stream. An early answer rests on what was judged so far, and can
+    /// be given from the early verdict on; a final one at the end, complete or not.
+    ///
+    /// `None` before that, and where nobody can be answered: for a native stream, and for a sealed one whose header was
+    /// not found well formed, so that its identity cannot be believed.
+    pub fn answer(&self, stage: AnswerStage) -> Option<Answer> {
+        let stands = self.is_finished() || (stage == AnswerStage::Early && self.judged);
+        let identity = self.sealed.identity().filter(|_| stands)?;
+        let dictionary = self.target.as_ref().map(|target| target.rules().dictionary);
+        let reasons = self.verdict.reasons().iter().filter(|reason| !reason.is_note());
+        let reasons: Vec<_> = reasons.map(|reason| reason_name(reason, dictionary)).collect();
+        let complete = stage == AnswerStage::Final && self.is_complete();
+        let reasons = reasons.iter().map(alloc::string::String::as_str);
+        Answer::new(&identity, stage, self.verdict.outcome(), complete, reasons).ok()
+    }
+
+    /// Whether the header is that of a source: of a stream or a profile, not of an answer.
+    fn is_of_source(&self) -> bool {
+        self.sealed.content() != Content::Answer
     }
 
     /// Whether payload may leave under the verdict as it is.
@@ -508,6 +532,7 @@ impl Gate {
                 let place = Place::Input(start..start.saturating_add(bytes.len()));
                 (used, Some(Plan::Record { layout, number, offset, inside: false, place }))
             }
+            Event::Profile if !self.is_of_source() && self.target.is_some() => self.found(answer_is_no_source(), used),
             Event::Profile => (used, self.open_sealed()),
             Event::Data { bytes, .. } => {
                 // The payload is the end of what the frame used up, and is used when all of it has been handed on.
@@ -516,7 +541,7 @@ impl Gate {
             }
             Event::Finding(reason) => self.found(reason, used),
             Event::End => {
-                let exact = self.options.exact || self.sealed.content() == Content::Profile;
+                let exact = self.options.exact || self.sealed.content() != Content::Sealed;
                 self.stage = if exact { Stage::Trailing } else { Stage::Flushing };
                 (used, None)
             }
@@ -525,9 +550,12 @@ impl Gate {
 
     /// The header of a sealed stream has passed: judges it, and makes the payload's reader ready.
     fn open_sealed(&mut self) -> Option<Plan> {
+        self.verdict.count_dropped(self.sealed.notes_dropped());
+        if !self.is_of_source() {
+            return None;
+        }
         self.judged = true;
         let is_stream = self.sealed.content() == Content::Sealed;
-        self.verdict.count_dropped(self.sealed.notes_dropped());
         if let Some(target) = self.target.clone() {
             if is_stream {
                 judge_seal(Some(self.sealed.digest().code()), &target, &mut self.verdict);

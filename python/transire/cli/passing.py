@@ -9,6 +9,7 @@ import transire
 from transire import Outcome
 from transire.cli.arguments import (
     add_admit,
+    add_answer,
     add_deadline,
     add_format,
     add_input_file,
@@ -19,7 +20,16 @@ from transire.cli.arguments import (
     length,
 )
 from transire.cli.failure import about
-from transire.cli.files import STANDARD_OUTPUT, called, load_profile, load_target, read_once, source_of, standard_output
+from transire.cli.files import (
+    STANDARD_OUTPUT,
+    answers_to,
+    called,
+    load_profile,
+    load_target,
+    read_once,
+    source_of,
+    standard_output,
+)
 from transire.cli.progress import progress
 from transire.cli.show import STYLES, Screen, show_verdict
 
@@ -68,12 +78,14 @@ verdict admits it, and no byte before its frame's checksum was right. Load it on
 when the exit code is 0: what is found later ends the output early.""",
         examples="""
 transire unseal --target target.toml < device.sealed > device.bin
-nc -l 4444 | transire unseal --target target.toml --deadline 5 > device.bin""",
+nc -l 4444 | transire unseal --target target.toml --deadline 5 > device.bin
+transire unseal --target target.toml --answer /dev/fd/7 < /dev/fd/7 > device.bin""",
     )
     add_input_file(added)
     add_target(added)
     add_admit(added)
     add_deadline(added)
+    add_answer(added)
     add_json(added, "the verdict on standard error, for machines")
     add_quiet(added)
 
@@ -103,6 +115,7 @@ transire gate --target target.toml --json < device.bin 2> verdict.json > checked
     add_format(added)
     add_admit(added)
     add_deadline(added)
+    add_answer(added)
     add_json(added, "the verdict on standard error, for machines")
     add_quiet(added)
 
@@ -131,13 +144,18 @@ def unseal(arguments: Namespace) -> int:
     read_once((arguments.file, arguments.target))
     target = load_target(arguments.target)
     sink = standard_output()
-    with about(called(arguments.file), STANDARD_OUTPUT), progress("unsealing") as watch:
+    with (
+        answers_to(arguments.answer) as answers,
+        about(called(arguments.file), STANDARD_OUTPUT),
+        progress("unsealing") as watch,
+    ):
         verdict = transire.unseal(
             source_of(arguments.file),
             target,
             sink,
             admit=arguments.admit,
             deadline=arguments.deadline,
+            answer=answers,
             progress=watch,
         )
     return _end(arguments, verdict, "compatible", "not complete: do not load what was delivered")
@@ -148,7 +166,11 @@ def gate(arguments: Namespace) -> int:
     read_once((arguments.file, arguments.target))
     target = load_target(arguments.target)
     sink = standard_output()
-    with about(called(arguments.file), STANDARD_OUTPUT), progress("passing on") as watch:
+    with (
+        answers_to(arguments.answer) as answers,
+        about(called(arguments.file), STANDARD_OUTPUT),
+        progress("passing on") as watch,
+    ):
         verdict = transire.gate(
             source_of(arguments.file),
             sink,
@@ -157,6 +179,7 @@ def gate(arguments: Namespace) -> int:
             format=arguments.format,
             admit=arguments.admit,
             deadline=arguments.deadline,
+            answer=answers,
             on_verdict=None if arguments.json or arguments.quiet else _FirstVerdict(),
             progress=watch,
         )
