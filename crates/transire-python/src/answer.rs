@@ -135,6 +135,7 @@ fn refused(py: Python<'_>, mut verdict: transire_core::verdict::Verdict, reason:
         payload_format: None,
         prediction: None,
         abort_text: None,
+        of_migration: None,
     };
     match Bound::new(py, Verdict::from(parts)) {
         Ok(verdict) => Verdict::exception(&verdict).unwrap_or_else(|| TransireError::new_err("this is no answer")),

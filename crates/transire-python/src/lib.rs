@@ -5,11 +5,13 @@
 #![allow(clippy::struct_field_names, reason = "fields have the names of Python's properties")]
 
 mod answer;
+mod container;
 mod convert;
 mod errors;
 mod gate;
 mod inspect;
 mod judge;
+mod migration;
 mod profile;
 mod run;
 mod source;
@@ -24,11 +26,15 @@ mod _native {
     #[pymodule_export]
     use crate::answer::Answer;
     #[pymodule_export]
+    use crate::container::{Contents, Part};
+    #[pymodule_export]
     use crate::gate::Gate;
     #[pymodule_export]
-    use crate::inspect::{Field, Inspection, Structure, decode_records, encode_records, inspect};
+    use crate::inspect::{Field, Inspection, Structure, decode_records, encode_records, extract, inspect};
     #[pymodule_export]
     use crate::judge::{Prediction, check, predict, profile_of, verify};
+    #[pymodule_export]
+    use crate::migration::{Device, Machine, container_of};
     #[pymodule_export]
     use crate::profile::{Profile, Target, targets_from_compatible};
     #[pymodule_export]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use transire_core::format::{Format, Role};
+use transire_core::gate::migration::Standard;
 use transire_core::gate::{Gate, Output};
 use transire_core::seal::{Flow, SealEvent, Sealing};
 use transire_core::sealed::{Digest, OPAQUE, SealOptions};
@@ -15,6 +16,7 @@ use transire_core::verdict::{Reason, reasons};
 use crate::answer::Answers;
 use crate::errors::{Stop, TransireError, os_error, usage};
 use crate::gate::options;
+use crate::migration::{Given, Machine, Targets, Wanted, deliver as deliver_migration, migration};
 use crate::profile::{Profile, Target};
 use crate::source::{KEEP_LOCK, Progress, Pull, Sink, Source, Window};
 use crate::verdict::{Parts, Verdict};
@@ -124,29 +126,48 @@ pub(crate) fn deadline_of(seconds: Option<f64>) -> PyResult<Option<Duration>> {
 /// for so many seconds makes the verdict truncated, and a sink that takes nothing raises TimeoutError. `on_verdict` is
 /// called with each verdict that a source profile gives, before any payload that it admits is written. To `answer`, a
 /// file, the early answer to the source of a sealed stream is written at the first verdict, and the final one at the end.
+///
+/// A migration stream of QEMU goes through as it is, and `target` may be one target, a sequence, or a mapping of devices
+/// to targets; each device's source is judged as it passes. What a target refuses does not go on, and neither does the
+/// byte that ends the stream's sections before every device has passed: the destination does not complete without it.
 #[pyfunction]
 #[pyo3(signature = (source, sink, target, *, input = "auto", format = None, admit = None, deadline = None, answer = None,
-    on_verdict = None, progress = None))]
+    machine = None, on_verdict = None, progress = None))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of a Python function")]
 pub(crate) fn gate(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
     sink: &Bound<'_, PyAny>,
-    target: &Target,
+    target: &Bound<'_, PyAny>,
     input: &str,
     format: Option<&str>,
     admit: Option<&Bound<'_, PyAny>>,
     deadline: Option<f64>,
     answer: Option<&Bound<'_, PyAny>>,
+    machine: Option<&Bound<'_, Machine>>,
     on_verdict: Option<Py<PyAny>>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Verdict> {
     let deadline = deadline_of(deadline)?;
-    let options = options(input, format, true, admit)?;
+    let targets = Targets::read(Some(target))?;
+    let native = if input == "qemu" { "native" } else { input };
+    let options = options(native, format, true, admit)?;
     let mut sink = Sink::open(sink, deadline)?;
-    let source = Source::open(source, deadline)?;
-    let answers = answers_to(answer, deadline)?;
-    deliver(py, source, &mut sink, target, options, (answers, on_verdict, progress))
+    let wanted = Wanted { input, format, offset: 0 };
+    match Given::open(py, source, wanted, deadline)? {
+        Given::Stream(source) => {
+            let target = targets.single()?.ok_or_else(|| usage("a gate needs a target"))?;
+            let answers = answers_to(answer, deadline)?;
+            deliver(py, source, &mut sink, &target, options, (answers, on_verdict, progress))
+        }
+        Given::Migration(_) if answer.is_some() => {
+            Err(usage("answers go to the source of a sealed stream; a migration stream has none that could read one"))
+        }
+        Given::Migration(channels) => {
+            let migration = migration(targets, Standard::Strict, wanted, machine, options)?;
+            deliver_migration(py, channels, migration, &mut sink, (on_verdict, progress))
+        }
+    }
 }
 
 /// Where answers go, if anywhere.
@@ -158,24 +179,24 @@ fn deliver(
     py: Python<'_>,
     source: Source<'_>,
     sink: &mut Sink,
-    target: &Target,
+    target: &Arc<transire_core::target::Target>,
     options: transire_core::gate::Options,
     (mut answers, on_verdict, progress): (Option<Answers>, Option<Py<PyAny>>, Option<Py<PyAny>>),
 ) -> PyResult<Verdict> {
-    let mut gate = Gate::new(VENDORS, Some(target.0.clone()), options);
+    let mut gate = Gate::new(VENDORS, Some(target.clone()), options);
     let mut judged = |gate: &Gate| {
         if let Some(answers) = &mut answers {
             answers.early(gate)?;
         }
         let Some(callback) = &on_verdict else { return Ok(()) };
-        let call = |py: Python<'_>| callback.call1(py, (Py::new(py, Verdict::of_gate(gate, Some(&target.0)))?,));
+        let call = |py: Python<'_>| callback.call1(py, (Py::new(py, Verdict::of_gate(gate, Some(target)))?,));
         Python::attach(call).map(drop).map_err(Stop::Python)
     };
     through(py, &mut gate, source, sink, (&mut |_| {}, &mut judged), &mut Progress::new(progress))?;
     if let Some(mut answers) = answers {
         py.detach(|| answers.last(&gate)).map_err(|stop| stop.into_py(None))?;
     }
-    Ok(Verdict::of_gate(&gate, Some(&target.0)))
+    Ok(Verdict::of_gate(&gate, Some(target)))
 }
 
 /// Take a sealed stream out of its envelope.
@@ -201,10 +222,10 @@ pub(crate) fn unseal<'py>(
     let told = (answers_to(answer, deadline)?, None, progress);
     let Some(sink) = sink else {
         let mut memory = Sink::Memory(Vec::new());
-        let verdict = Bound::new(py, deliver(py, source_of, &mut memory, target, options, told)?)?;
+        let verdict = Bound::new(py, deliver(py, source_of, &mut memory, &target.0, options, told)?)?;
         return payload_or_raise(py, memory, &verdict);
     };
-    let verdict = deliver(py, source_of, &mut Sink::open(sink, deadline)?, target, options, told)?;
+    let verdict = deliver(py, source_of, &mut Sink::open(sink, deadline)?, &target.0, options, told)?;
     Ok(Bound::new(py, verdict)?.into_any())
 }
 
@@ -284,6 +305,7 @@ pub(crate) fn seal<'py>(
         payload_format: Some(options.payload_format),
         prediction: None,
         abort_text: None,
+        of_migration: None,
     };
     let verdict = Bound::new(py, Verdict::from(verdict))?;
     if sink.is_some() { Ok(verdict.into_any()) } else { payload_or_raise(py, out, &verdict) }

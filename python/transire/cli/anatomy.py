@@ -20,20 +20,8 @@ ROW = 16
 
 def show_inspection(screen: Screen, subject: str, inspection: Inspection, *, dump: bool) -> None:
     """Write every structure, then the verdict on the structure."""
-    structures = inspection.structures
-    fields = [field for structure in structures for field in structure.fields]
-    widths = (
-        max((len(str(field.offset)) for field in fields), default=0),
-        max((len(_raw(field)) for field in fields), default=0),
-        max((len(field.name) for field in fields), default=0),
-        min(max((len(_value(field)) for field in fields), default=0), VALUE_MAX),
-    )
     screen.line(f"{printable(subject)}: ", (inspection.format or "no known format", "bold"))
-    for structure in structures:
-        screen.line()
-        _show_structure(screen, structure, widths)
-        if dump:
-            _dump(screen, structure)
+    show_structures(screen, inspection.structures, dump=dump)
     if inspection.dropped:
         screen.line()
         screen.line(f"{inspection.dropped} more structures are not shown")
@@ -41,10 +29,28 @@ def show_inspection(screen: Screen, subject: str, inspection: Inspection, *, dum
     show_verdict(screen, subject, inspection.verdict, passed="well-formed")
 
 
+def show_structures(screen: Screen, structures: tuple[Structure, ...], *, dump: bool) -> None:
+    """Write structures, their columns as wide as the widest of all needs."""
+    fields = [field for structure in structures for field in structure.fields]
+    widths = (
+        max((len(str(field.offset)) for field in fields), default=0),
+        max((len(_raw(field)) for field in fields), default=0),
+        max((len(field.name) for field in fields), default=0),
+        min(max((len(_value(field)) for field in fields), default=0), VALUE_MAX),
+    )
+    for structure in structures:
+        screen.line()
+        _show_structure(screen, structure, widths)
+        if dump:
+            _dump(screen, structure)
+
+
 def _show_structure(screen: Screen, structure: Structure, widths: tuple[int, int, int, int]) -> None:
     number = "" if structure.number is None else f"[{structure.number}]"
     where = "offset in the payload" if structure.in_payload else "offset"
-    screen.line((f"{structure.name}{number}", "bold"), f"  {where} {structure.offset}, {structure.length} bytes")
+    of_channel = f" of channel {structure.channel}" if structure.channel else ""
+    place = f"  {where} {structure.offset}{of_channel}, {structure.length} bytes"
+    screen.line((f"{structure.name}{number}", "bold"), place)
     offset_width, raw_width, name_width, value_width = widths
     for field in structure.fields:
         screen.line(
