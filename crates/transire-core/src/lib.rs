@@ -20,7 +20,7 @@
 //! | [`format`](mod@format) | what every format is to the rest |
 //! | [`whole`] | the reader of formats whose streams are held whole |
 //! | [`vendors`] | one room a vendor, and the table of them |
-//! | [`sealed`] | our envelope |
+//! | [`sealed`] | our envelope, and the answer to it |
 //! | [`containers`] | what virtual machine monitors write: streams of QEMU |
 //! | [`recognise`] | which format is this? |
 //! | [`early`] | the verdict from the first bytes |
