@@ -1,5 +1,5 @@
-//! The answer, on what an mtty device gave in `PRE_COPY` and `STOP_COPY`: the source knows what the target says before it sends
-//! the rest, and so before the guest is stopped.
+//! The answer, on what an mtty device gave in `PRE_COPY` and `STOP_COPY`: the source knows what the target says before it
+//! sends the rest, and so before the guest is stopped.
 
 mod support;
 

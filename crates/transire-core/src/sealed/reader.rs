@@ -1,5 +1,5 @@
-//! Reads a sealed stream, a profile or an answer: the header is checked before anything in it is believed, a frame before any of
-//! its payload is handed on.
+//! Reads a sealed stream, a profile or an answer: the header is checked before anything in it is believed, a frame
+//! before any of its payload is handed on.
 
 use alloc::string::String;
 
