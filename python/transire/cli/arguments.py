@@ -141,6 +141,16 @@ def add_deadline(parser: ArgumentParser) -> None:
     )
 
 
+def add_answer(parser: ArgumentParser) -> None:
+    """Add `--answer`."""
+    parser.add_argument(
+        "--answer",
+        metavar="FILE",
+        help="write the answer to the source of a sealed stream there: the early one as soon as the header is judged, "
+        "and behind it the final one at the end. A file, a pipe, or /dev/fd/N",
+    )
+
+
 def add_quiet(parser: ArgumentParser) -> None:
     """Add `--quiet`."""
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing of a stream that passes")
