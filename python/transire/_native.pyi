@@ -8,12 +8,16 @@ from transire.outcome import Outcome
 
 __all__ = [
     "AttributeInfo",
+    "Contents",
+    "Device",
     "Explanation",
     "Field",
     "FormatInfo",
     "Gate",
     "Inspection",
+    "Machine",
     "Origin",
+    "Part",
     "Prediction",
     "Profile",
     "Reason",
@@ -23,9 +27,11 @@ __all__ = [
     "Verdict",
     "__version__",
     "check",
+    "container_of",
     "decode_records",
     "encode_records",
     "explain",
+    "extract",
     "formats",
     "gate",
     "inspect",
@@ -50,6 +56,8 @@ class _HasFileno(Protocol):
 
 _Source: TypeAlias = bytes | bytearray | memoryview | str | os.PathLike[str] | _Reads | _HasFileno
 _Sink: TypeAlias = _HasFileno
+_Channels: TypeAlias = list[_Source] | list[bytes] | list[str] | tuple[_Source, ...]
+_Targets: TypeAlias = Target | Sequence[Target] | Mapping[str, Target] | Mapping[str | None, Target]
 _Progress: TypeAlias = Callable[[int, int | None], object]
 
 @final
@@ -125,6 +133,10 @@ class Reason:
     @property
     def in_payload(self) -> bool: ...
     @property
+    def channel(self) -> int: ...
+    @property
+    def device(self) -> str | None: ...
+    @property
     def text(self) -> str: ...
     @property
     def remedy(self) -> str: ...
@@ -155,10 +167,54 @@ class Verdict:
     @property
     def source(self) -> Profile | None: ...
     @property
+    def device(self) -> str | None: ...
+    @property
+    def devices(self) -> tuple[Device, ...]: ...
+    @property
     def prediction(self) -> Prediction | None: ...
     def to_dict(self) -> dict[str, Any]: ...
     def to_json(self, indent: int | None = None) -> str: ...
     def raise_for_outcome(self) -> None: ...
+
+@final
+class Device:
+    @property
+    def name(self) -> str: ...
+    @property
+    def instance(self) -> int: ...
+    @property
+    def verdict(self) -> Verdict: ...
+    @property
+    def length(self) -> int: ...
+    @property
+    def extents(self) -> list[tuple[int, int, int, str]]: ...
+    @property
+    def config(self) -> bytes | None: ...
+    @property
+    def structures(self) -> tuple[Structure, ...]: ...
+    @property
+    def path(self) -> str | None: ...
+    def to_dict(self) -> dict[str, Any]: ...
+
+@final
+class Machine:
+    def __new__(
+        cls,
+        handlers: Sequence[tuple[str, int]] | None = None,
+        ram: Mapping[str, int] | None = None,
+        configs: Mapping[str, bytes] | None = None,
+        skip_vendor_specific: bool | None = None,
+    ) -> Machine: ...
+    @staticmethod
+    def read(source: _Source, *, offset: int = 0) -> Machine: ...
+    @property
+    def handlers(self) -> list[tuple[str, int]] | None: ...
+    @property
+    def ram(self) -> dict[str, int]: ...
+    @property
+    def configs(self) -> dict[str, bytes]: ...
+    @property
+    def skip_vendor_specific(self) -> bool | None: ...
 
 @final
 class Prediction:
@@ -204,6 +260,8 @@ class Structure:
     @property
     def offset(self) -> int: ...
     @property
+    def channel(self) -> int: ...
+    @property
     def length(self) -> int: ...
     @property
     def in_payload(self) -> bool: ...
@@ -211,7 +269,54 @@ class Structure:
     def fields(self) -> tuple[Field, ...]: ...
 
 @final
+class Part:
+    @property
+    def kind(self) -> str: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def instance(self) -> int | None: ...
+    @property
+    def section_id(self) -> int | None: ...
+    @property
+    def version(self) -> int | None: ...
+    @property
+    def channel(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def length(self) -> int | None: ...
+    @property
+    def sized(self) -> str | None: ...
+    @property
+    def index(self) -> int | None: ...
+    @property
+    def parts(self) -> tuple[Part, ...]: ...
+
+@final
+class Contents:
+    @property
+    def machine(self) -> str | None: ...
+    @property
+    def capabilities(self) -> list[str]: ...
+    @property
+    def parts(self) -> tuple[Part, ...]: ...
+    @property
+    def dropped(self) -> int: ...
+    @property
+    def searched(self) -> int: ...
+    @property
+    def ram(self) -> dict[str, int]: ...
+    @property
+    def description(self) -> str | None: ...
+    @property
+    def image(self) -> dict[str, Any] | None: ...
+    def to_dict(self) -> dict[str, Any]: ...
+
+@final
 class Inspection:
+    @property
+    def container(self) -> Contents | None: ...
     @property
     def format(self) -> str | None: ...
     @property
@@ -316,27 +421,50 @@ class Gate:
     @property
     def used(self) -> int: ...
 
+def container_of(prefix: bytes) -> str | None: ...
 def check(source: _Source | Profile, target: Target | Profile) -> Verdict: ...
 def verify(
-    source: _Source,
-    target: Target | None = None,
+    source: _Source | _Channels,
+    target: _Targets | None = None,
     *,
     standard: str = "strict",
+    input: str = "auto",
     format: str | None = None,
     writes: str = "whole",
     earlier: str = "none",
+    machine: Machine | None = None,
+    offset: int = 0,
     progress: _Progress | None = None,
 ) -> Verdict: ...
-def inspect(source: _Source, *, format: str | None = None, progress: _Progress | None = None) -> Inspection: ...
+def inspect(
+    source: _Source | _Channels,
+    *,
+    input: str = "auto",
+    format: str | None = None,
+    offset: int = 0,
+    describe: bool = False,
+    progress: _Progress | None = None,
+) -> Inspection: ...
+def extract(
+    source: _Source | _Channels,
+    directory: str | os.PathLike[str],
+    *,
+    input: str = "auto",
+    format: str | None = None,
+    offset: int = 0,
+    describe: bool = False,
+    progress: _Progress | None = None,
+) -> Inspection: ...
 def gate(
     source: _Source,
     sink: _Sink,
-    target: Target,
+    target: _Targets,
     *,
     input: str = "auto",
     format: str | None = None,
     admit: Iterable[str] | None = None,
     deadline: float | None = None,
+    machine: Machine | None = None,
     on_verdict: Callable[[Verdict], object] | None = None,
     progress: _Progress | None = None,
 ) -> Verdict: ...

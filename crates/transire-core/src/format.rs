@@ -63,13 +63,14 @@ impl Registry {
         self.format(name).filter(|format| format.role == Role::Source)
     }
 
-    /// Every kind of reason, the shared ones first.
+    /// Every kind of reason: the shared ones first, then those of vendors, then those of containers.
     pub fn reasons(self) -> impl Iterator<Item = ReasonId> {
         let own = self.0.iter().flat_map(|vendor| vendor.reasons.iter().copied().flatten());
-        crate::verdict::reasons::CATALOGUE.iter().chain(own).copied()
+        let of_containers = crate::containers::CATALOGUES.iter().copied().flatten();
+        crate::verdict::reasons::CATALOGUE.iter().chain(own).chain(of_containers).copied()
     }
 
-    /// The kind of reason with this id, shared or of a vendor.
+    /// The kind of reason with this id, shared, of a vendor or of a container.
     pub fn reason(&self, id: &str) -> Option<ReasonId> {
         self.reasons().find(|kind| kind.text() == id)
     }
@@ -528,7 +529,7 @@ impl Field {
     /// Where the field stands in the stream, for a record at `offset`.
     pub fn span(&self, offset: u64) -> Span {
         let length = self.kind.size().and_then(|size| u32::try_from(size).ok()).unwrap_or(0);
-        Span { offset: offset.saturating_add(u64::from(self.offset)), length, in_payload: false }
+        Span { offset: offset.saturating_add(u64::from(self.offset)), length, in_payload: false, channel: 0 }
     }
 }
 
@@ -621,7 +622,7 @@ impl Record {
 /// A model of a kernel driver, opened on a device in the state RESUMING: what the driver does, gaps included.
 ///
 /// A model begins with a device that was just opened, and whose hardware, firmware and memory do what is asked of them.
-pub trait Driver {
+pub trait Driver: Send {
     /// One `write()` to the migration descriptor. After a refusal the model goes on as the driver does; after
     /// [`Failure::Breaks`] nothing more is asked of it.
     ///

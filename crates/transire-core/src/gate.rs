@@ -7,6 +7,8 @@
 //! Memory: the gate itself holds the header of a sealed stream (at most 64 KiB) and what the payload's format must see
 //! before it may release a byte ([`crate::format::Hold`]); [`PushGate`] holds one frame or record besides.
 
+pub mod migration;
+
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -74,6 +76,22 @@ impl Default for Options {
             read_on: false,
             describe: false,
             now: None,
+        }
+    }
+}
+
+impl Options {
+    /// Whether payload may leave under this verdict.
+    fn admit(&self, verdict: &Verdict) -> bool {
+        match verdict.outcome() {
+            Outcome::Compatible => true,
+            Outcome::Fixable => self.admit_fixable,
+            // Unknown is worse than fixable: a verdict with both is admitted where both are.
+            Outcome::Unknown => {
+                let only = verdict.reasons().iter().all(|reason| reason.id.outcome() != Outcome::Fixable);
+                self.admit_unknown && (only || self.admit_fixable)
+            }
+            _ => false,
         }
     }
 }
@@ -375,16 +393,7 @@ impl Gate {
 
     /// Whether payload may leave under the verdict as it is.
     fn admits(&self) -> bool {
-        match self.verdict.outcome() {
-            Outcome::Compatible => true,
-            Outcome::Fixable => self.options.admit_fixable,
-            // Unknown is worse than fixable: a verdict with both is admitted where both are.
-            Outcome::Unknown => {
-                let only = self.verdict.reasons().iter().all(|reason| reason.id.outcome() != Outcome::Fixable);
-                self.options.admit_unknown && (only || self.options.admit_fixable)
-            }
-            _ => false,
-        }
+        self.options.admit(&self.verdict)
     }
 
     fn find(&mut self, reason: Reason) {

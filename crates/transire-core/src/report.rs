@@ -27,6 +27,8 @@ pub struct Report {
     pub offset: Option<u64>,
     /// Whether the offset counts from the beginning of a sealed stream's payload.
     pub in_payload: bool,
+    /// The channel of a migration that the offset counts in; 0 outside of migrations.
+    pub channel: u32,
     /// One line for people.
     pub text: String,
     /// What can be done about it.
@@ -103,6 +105,7 @@ pub fn report(reason: &Reason, source: Option<&dyn Attributes>, target: Option<&
         required,
         offset: reason.offset(),
         in_payload: reason.span.is_some_and(|span| span.in_payload),
+        channel: reason.span.map_or(0, |span| span.channel),
         text: String::new(),
         remedy: reason.id.0.remedy,
         origin,
@@ -141,6 +144,9 @@ fn sentence(report: &Report, meaning: &str, terms: Option<&Terms<'_>>) -> Result
     if let Some(offset) = report.offset {
         let of_payload = if report.in_payload { " of the payload" } else { "" };
         write!(text, "; at offset {offset}{of_payload}")?;
+        if report.channel > 0 {
+            write!(text, " of channel {}", report.channel)?;
+        }
     }
     Ok(text)
 }

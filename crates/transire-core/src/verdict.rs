@@ -386,6 +386,8 @@ pub struct Span {
     pub length: u32,
     /// Whether the offset counts from the beginning of a sealed stream's payload.
     pub in_payload: bool,
+    /// The channel of a migration that the offset counts in, as its caller numbers them; 0 outside of migrations.
+    pub channel: u32,
 }
 
 /// A number that a reason is about; text is made of it when somebody asks.
@@ -434,7 +436,7 @@ impl Reason {
     /// The same reason about `length` bytes at `offset`.
     #[must_use]
     pub const fn spanning(mut self, offset: u64, length: u32) -> Self {
-        self.span = Some(Span { offset, length, in_payload: false });
+        self.span = Some(Span { offset, length, in_payload: false, channel: 0 });
         self
     }
 
@@ -443,6 +445,15 @@ impl Reason {
     pub const fn in_payload(mut self) -> Self {
         if let Some(span) = &mut self.span {
             span.in_payload = true;
+        }
+        self
+    }
+
+    /// The same reason about this channel of a migration.
+    #[must_use]
+    pub const fn in_channel(mut self, channel: u32) -> Self {
+        if let Some(span) = &mut self.span {
+            span.channel = channel;
         }
         self
     }

@@ -1,18 +1,23 @@
 //! `inspect`, `decode_records` and `encode_records`: every structure of a stream, field by field.
 
+use std::path::PathBuf;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
-use transire_core::attribute::AttributeId;
+use transire_core::attribute::{AttributeId, Dictionary};
 use transire_core::format::{FieldKind, FieldValue, Layout, Record};
-use transire_core::gate::{Gate, Options, Output};
+use transire_core::gate::migration::Standard;
+use transire_core::gate::{Gate, Input, Options, Output};
 use transire_core::profile::Attribute;
 use transire_core::report::attribute_name;
 use transire_core::sealed::{ATTRIBUTE, FRAME, PROLOGUE};
 use transire_core::vendors::VENDORS;
 
+use crate::container::{Contents, Inspector};
 use crate::convert::hex;
 use crate::errors::{TransireError, usage};
 use crate::gate::{chosen, input_of, now};
+use crate::migration::{Channels, Given, Targets, Wanted, migration, run, verdict_of};
 use crate::run::through;
 use crate::source::{Progress, Sink, Source};
 use crate::verdict::Verdict;
@@ -29,6 +34,7 @@ pub(crate) struct Inspection {
     dropped: u64,
     verdict: Py<Verdict>,
     format: Option<String>,
+    container: Option<Py<Contents>>,
 }
 
 /// A structure of a stream.
@@ -37,6 +43,7 @@ pub(crate) struct Structure {
     name: &'static str,
     number: Option<u32>,
     offset: u64,
+    channel: u32,
     length: usize,
     in_payload: bool,
     fields: Vec<Py<Field>>,
@@ -74,6 +81,12 @@ impl Inspection {
         self.dropped
     }
 
+    /// What a container holds; None for what is none. The devices are with the verdict.
+    #[getter]
+    fn container(&self, py: Python<'_>) -> Option<Py<Contents>> {
+        self.container.as_ref().map(|container| container.clone_ref(py))
+    }
+
     /// Whether the stream is well-formed.
     #[getter]
     fn verdict(&self, py: Python<'_>) -> Py<Verdict> {
@@ -86,6 +99,9 @@ impl Inspection {
         let structures = self.structures.iter().map(|structure| structure.get().to_dict(py));
         dict.set_item("structures", structures.collect::<PyResult<Vec<_>>>()?)?;
         dict.set_item("structures_dropped", self.dropped)?;
+        if let Some(container) = &self.container {
+            dict.set_item("container", container.get().to_dict(py)?)?;
+        }
         Ok(dict)
     }
 }
@@ -108,6 +124,12 @@ impl Structure {
     #[getter]
     const fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// The channel of a migration that offsets count in; 0 outside of migrations.
+    #[getter]
+    const fn channel(&self) -> u32 {
+        self.channel
     }
 
     /// Its bytes.
@@ -134,11 +156,12 @@ impl Structure {
 }
 
 impl Structure {
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+    pub(crate) fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         dict.set_item("name", self.name)?;
         dict.set_item("number", self.number)?;
         dict.set_item("offset", self.offset)?;
+        dict.set_item("channel", self.channel)?;
         dict.set_item("length", self.length)?;
         dict.set_item("in_payload", self.in_payload)?;
         let fields = self.fields.iter().map(|field| field.get().to_dict(py));
@@ -250,7 +273,7 @@ fn printable(bytes: &[u8]) -> String {
 }
 
 /// A structure that has been seen.
-struct Seen {
+pub(crate) struct Seen {
     layout: &'static Layout,
     number: Option<u32>,
     offset: u64,
@@ -260,17 +283,72 @@ struct Seen {
     whole: bool,
 }
 
+impl Seen {
+    /// A structure of which as many bytes are kept as an inspection shows.
+    pub(crate) fn shown(layout: &'static Layout, number: Option<u32>, offset: u64, bytes: &[u8]) -> Self {
+        Self::kept(layout, number, (offset, false), bytes, RAW_MAX + FRAME.size())
+    }
+
+    fn kept(
+        layout: &'static Layout,
+        number: Option<u32>,
+        (offset, inside): (u64, bool),
+        bytes: &[u8],
+        keep: usize,
+    ) -> Self {
+        let kept = bytes.get(..keep).unwrap_or(bytes).to_vec();
+        let whole = bytes.len() >= layout.size();
+        Self { layout, number, offset, inside, length: bytes.len(), bytes: kept, whole }
+    }
+
+    /// The structure for Python; `place` says where an offset of it stands.
+    pub(crate) fn structure(
+        &self,
+        py: Python<'_>,
+        vendor: Option<&'static Dictionary>,
+        place: &dyn Fn(u64) -> (u32, u64),
+    ) -> PyResult<Py<Structure>> {
+        let read = |at| Field::read(self.layout, at, self.offset, &self.bytes);
+        let mut fields: Vec<Field> = (0..self.layout.fields.len()).filter_map(read).collect();
+        if let Some(last) = fields.last_mut()
+            && self.layout.fields.last().is_some_and(|field| field.name == last.name && field.kind == FieldKind::Rest)
+        {
+            last.length = self.length.saturating_sub(self.layout.size());
+            if last.length > RAW_MAX {
+                last.text = format!("{} bytes", last.length);
+            }
+        }
+        if core::ptr::eq(self.layout, &raw const ATTRIBUTE) {
+            name_attribute(&mut fields, &self.bytes, vendor);
+        }
+        for field in &mut fields {
+            field.offset = place(field.offset).1;
+        }
+        let (channel, offset) = place(self.offset);
+        let fields = fields.into_iter().map(|field| Py::new(py, field)).collect::<PyResult<_>>()?;
+        let structure = Structure {
+            name: self.layout.name,
+            number: self.number,
+            offset,
+            channel,
+            length: self.length,
+            in_payload: self.inside,
+            fields,
+        };
+        Py::new(py, structure)
+    }
+}
+
 /// The structures of a source, and the gate that read it.
 fn structures(
     py: Python<'_>,
-    source: &Bound<'_, PyAny>,
-    format: Option<&str>,
+    source: Source<'_>,
+    input: Input,
     keep: usize,
     most: usize,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<(Vec<Seen>, u64, Gate)> {
-    let options =
-        Options { input: input_of("auto", format)?, describe: true, read_on: true, now: now(), ..Options::default() };
+    let options = Options { input, describe: true, read_on: true, now: now(), ..Options::default() };
     let mut gate = Gate::new(VENDORS, None, options);
     let (mut seen, mut dropped) = (Vec::new(), 0_u64);
     let mut tell = |output: &Output<'_>| {
@@ -279,70 +357,97 @@ fn structures(
                 dropped += 1;
                 return;
             }
-            let kept = bytes.get(..keep).unwrap_or(bytes).to_vec();
-            let whole = bytes.len() >= layout.size();
-            seen.push(Seen { layout, number, offset, inside, length: bytes.len(), bytes: kept, whole });
+            seen.push(Seen::kept(layout, number, (offset, inside), bytes, keep));
         }
     };
-    let source = Source::open(source, None)?;
     through(py, &mut gate, source, &mut Sink::None, (&mut tell, &mut |_| Ok(())), &mut Progress::new(progress))?;
     Ok((seen, dropped, gate))
 }
 
 /// Show every field of a stream with its offset, its bytes and its meaning, as far as the stream can be read.
+///
+/// A migration stream of QEMU, alone or behind libvirt's header, is recognised by its magic, or with `input="qemu"`
+/// taken for one; its channels are a list of sources. `container` is then what it holds, and the verdict has its devices,
+/// each with its structures. With `describe` the stream's own description of itself is kept.
 #[pyfunction]
-#[pyo3(signature = (source, *, format = None, progress = None))]
+#[pyo3(signature = (source, *, input = "auto", format = None, offset = 0, describe = false, progress = None))]
 pub(crate) fn inspect(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
+    input: &str,
     format: Option<&str>,
+    offset: u64,
+    describe: bool,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Inspection> {
+    let wanted = Wanted { input, format, offset };
+    if input != "qemu" {
+        input_of(input, format)?;
+    }
+    let source = match Given::open(py, source, wanted, None)? {
+        Given::Migration(channels) => return of_container(py, channels, wanted, (describe, None), progress),
+        Given::Stream(source) => source,
+    };
+    let input = input_of(input, format)?;
     let keep = RAW_MAX + FRAME.size();
-    let (seen, dropped, gate) = structures(py, source, format, keep, STRUCTURES_MAX, progress)?;
+    let (seen, dropped, gate) = structures(py, source, input, keep, STRUCTURES_MAX, progress)?;
     let vendor = gate.source();
     let vendor = match transire_core::attribute::Attributes::value(&vendor, transire_core::attribute::VENDOR) {
         Some(transire_core::attribute::Value::Text(vendor)) => VENDORS.dictionary(vendor.as_str()),
         _ => None,
     };
-    let mut structures = Vec::new();
-    for seen in seen {
-        let read = |at| Field::read(seen.layout, at, seen.offset, &seen.bytes);
-        let mut fields: Vec<Field> = (0..seen.layout.fields.len()).filter_map(read).collect();
-        if let Some(last) = fields.last_mut()
-            && seen.layout.fields.last().is_some_and(|field| field.name == last.name && field.kind == FieldKind::Rest)
-        {
-            last.length = seen.length.saturating_sub(seen.layout.size());
-            if last.length > RAW_MAX {
-                last.text = format!("{} bytes", last.length);
-            }
-        }
-        if core::ptr::eq(seen.layout, &raw const ATTRIBUTE) {
-            name_attribute(&mut fields, &seen.bytes, vendor);
-        }
-        let fields = fields.into_iter().map(|field| Py::new(py, field)).collect::<PyResult<_>>()?;
-        structures.push(Py::new(
-            py,
-            Structure {
-                name: seen.layout.name,
-                number: seen.number,
-                offset: seen.offset,
-                length: seen.length,
-                in_payload: seen.inside,
-                fields,
-            },
-        )?);
-    }
+    let structures = seen.iter().map(|seen| seen.structure(py, vendor, &|offset| (0, offset)));
+    let structures = structures.collect::<PyResult<_>>()?;
     let format = gate.format().map(ToOwned::to_owned);
-    Ok(Inspection { structures, dropped, verdict: Py::new(py, Verdict::of_gate(&gate, None))?, format })
+    let verdict = Py::new(py, Verdict::of_gate(&gate, None))?;
+    Ok(Inspection { structures, dropped, verdict, format, container: None })
+}
+
+/// Write the stream of each device of a migration to a file of its own in `directory`, named for the device.
+///
+/// No file is written over. Returns the inspection, whose devices have the paths; what a damaged migration has of a
+/// device's stream is written, too.
+#[pyfunction]
+#[pyo3(signature = (source, directory, *, input = "auto", format = None, offset = 0, describe = false, progress = None))]
+#[allow(clippy::too_many_arguments, reason = "keyword arguments of a Python function")]
+pub(crate) fn extract(
+    py: Python<'_>,
+    source: &Bound<'_, PyAny>,
+    directory: PathBuf,
+    input: &str,
+    format: Option<&str>,
+    offset: u64,
+    describe: bool,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Inspection> {
+    let wanted = Wanted { input, format, offset };
+    match Given::open(py, source, wanted, None)? {
+        Given::Migration(channels) => of_container(py, channels, wanted, (describe, Some(directory)), progress),
+        Given::Stream(_) => Err(usage("devices are extracted from a migration stream, and this is none")),
+    }
+}
+
+/// Inspects a migration.
+fn of_container(
+    py: Python<'_>,
+    mut channels: Channels<'_>,
+    wanted: Wanted<'_>,
+    (describe, directory): (bool, Option<PathBuf>),
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Inspection> {
+    let devices = Options { describe: true, read_on: true, ..Options::default() };
+    let mut migration = migration(Targets::Nothing, Standard::Strict, wanted, None, devices)?;
+    let mut inspector = Inspector::new(STRUCTURES_MAX, describe, directory);
+    run(py, &mut migration, &mut channels, &mut Sink::None, &mut inspector, &mut Progress::new(progress))?;
+    let verdict = Py::new(py, verdict_of(py, &migration, |number, seen| inspector.besides(py, number, seen))?)?;
+    let dropped = inspector.structures_dropped();
+    let container = Some(Py::new(py, inspector.finish(py, &migration)?)?);
+    let format = migration.container().map(|container| container.name().to_owned());
+    Ok(Inspection { structures: Vec::new(), dropped, verdict, format, container })
 }
 
 /// Says of an attribute's fields which attribute and which value it is.
-fn name_attribute(
-    fields: &mut [Field],
-    bytes: &[u8],
-    dictionary: Option<&'static transire_core::attribute::Dictionary>,
-) {
+fn name_attribute(fields: &mut [Field], bytes: &[u8], dictionary: Option<&'static Dictionary>) {
     let Ok(attribute) = Attribute::read(&mut transire_core::bytes::Reader::new(bytes)) else { return };
     for field in fields {
         match field.name {
@@ -376,7 +481,8 @@ pub(crate) fn decode_records<'py>(
     source: &Bound<'py, PyAny>,
     format: Option<&str>,
 ) -> PyResult<Decoded<'py>> {
-    let (seen, _, gate) = structures(py, source, format, usize::MAX, usize::MAX, None)?;
+    let (source, input) = (Source::open(source, None)?, input_of("auto", format)?);
+    let (seen, _, gate) = structures(py, source, input, usize::MAX, usize::MAX, None)?;
     // A profile is no stream and so never complete: for it, that nothing was found is enough.
     if !gate.is_complete() && (gate.format() != Some("profile") || gate.verdict().is_settled_against()) {
         let verdict = Bound::new(py, Verdict::of_gate(&gate, None))?;

@@ -6,12 +6,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use transire_core::early::{Early, judge_first};
 use transire_core::format::{Choices, Driver, DriverStep, Errno, Format, predict as predict_writes};
+use transire_core::gate::migration::Standard;
 use transire_core::gate::{Gate, Options};
 use transire_core::vendors::VENDORS;
 use transire_core::verdict::{Datum, Reason, reasons};
 
 use crate::errors::{Stop, text_error, usage};
 use crate::gate::{chosen, input_of, now};
+use crate::migration::{Given, Machine, Targets, Wanted, migration, verify as of_migration};
 use crate::profile::{Profile, Target};
 use crate::run::through;
 use crate::source::{Progress, Sink, Source, Window};
@@ -65,6 +67,7 @@ fn first(
         payload_format: None,
         prediction: None,
         abort_text: None,
+        of_migration: None,
     };
     Ok(First { parts, recognised })
 }
@@ -133,6 +136,7 @@ fn of_profile(
         payload_format: None,
         prediction: None,
         abort_text: None,
+        of_migration: None,
     }
 }
 
@@ -176,35 +180,70 @@ pub(crate) fn profile_of(py: Python<'_>, source: &Bound<'_, PyAny>, format: Opti
     Err(Verdict::exception(&verdict).unwrap_or_else(|| usage("the source does not say what it comes from")))
 }
 
-/// Read a whole stream and say whether the target can load it.
+/// Read a whole stream, or a whole migration, and say whether the target can load it.
 ///
-/// `standard` is `strict` (every check of the driver, and everything that it accepts in silence and should not) or
+/// `standard` is `strict` (every check of the driver, and everything that it accepts in silence and should not),
 /// `driver` (what the kernel driver would do with the write() calls that `writes` names: `whole`, `each:N`, or
-/// `split:A,B`, on a device that was just opened, or whose `earlier` sessions are `unknown`). Without a target only the structure is checked. A bad stream is a verdict, not an exception.
+/// `split:A,B`, on a device that was just opened, or whose `earlier` sessions are `unknown`), or `qemu` (what QEMU would
+/// do with a migration stream). Without a target only the structure is checked. A bad stream is a verdict, not an
+/// exception.
+///
+/// A migration stream of QEMU, alone or behind libvirt's header, is recognised by its magic, or with `input="qemu"`
+/// taken for one; its channels are a list of sources. Targets are then one for every device, a sequence with one for each
+/// vendor, or a mapping of devices (`0000:00:04.0`) to targets; `machine` is what else is known of the target's machine,
+/// and `offset` where the stream begins in its file.
 #[pyfunction]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of a Python function")]
-#[pyo3(signature = (source, target = None, *, standard = "strict", format = None, writes = "whole", earlier = "none",
-    progress = None))]
+#[pyo3(signature = (source, target = None, *, standard = "strict", input = "auto", format = None, writes = "whole",
+    earlier = "none", machine = None, offset = 0, progress = None))]
 pub(crate) fn verify(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
-    target: Option<&Target>,
+    target: Option<&Bound<'_, PyAny>>,
     standard: &str,
+    input: &str,
     format: Option<&str>,
     writes: &str,
     earlier: &str,
+    machine: Option<&Bound<'_, Machine>>,
+    offset: u64,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Verdict> {
-    let input = input_of("auto", format)?;
-    let target = target.map(|target| target.0.clone());
+    let targets = Targets::read(target)?;
+    if !["strict", "driver", "qemu"].contains(&standard) {
+        return Err(usage(format!("unknown standard {standard}; known are strict, driver, qemu")));
+    }
+    if standard != "driver" && (writes != "whole" || earlier != "none") {
+        return Err(usage("writes and earlier sessions are for the standard driver; no other asks them"));
+    }
+    // What is wrong with these is said before anything is read.
+    if input != "qemu" {
+        input_of(input, format)?;
+    }
+    let wanted = Wanted { input, format, offset };
+    let source = match Given::open(py, source, wanted, None)? {
+        Given::Stream(source) => source,
+        Given::Migration(channels) => {
+            let standard = match standard {
+                "strict" => Standard::Strict,
+                "qemu" => Standard::Qemu,
+                _ => {
+                    return Err(usage(
+                        "the standard driver asks what a driver does with the stream of its device; a migration stream \
+                         holds more: the standard qemu says what QEMU and the drivers do with it",
+                    ));
+                }
+            };
+            let options = Options { read_on: true, ..Options::default() };
+            let migration = migration(targets, standard, wanted, machine, options)?;
+            return of_migration(py, channels, migration, progress);
+        }
+    };
+    let target = targets.single()?;
     match (standard, target) {
         ("strict", target) => {
-            if writes != "whole" || earlier != "none" {
-                return Err(usage("writes and earlier sessions are for the standard driver; strict does not ask them"));
-            }
-            let options = Options { input, read_on: true, now: now(), ..Options::default() };
+            let options = Options { input: input_of(input, format)?, read_on: true, now: now(), ..Options::default() };
             let mut gate = Gate::new(VENDORS, target.clone(), options);
-            let source = Source::open(source, None)?;
             through(
                 py,
                 &mut gate,
@@ -216,11 +255,11 @@ pub(crate) fn verify(
             Ok(Verdict::of_gate(&gate, target.as_ref()))
         }
         ("driver", Some(target)) => {
-            let bytes = whole(py, Source::open(source, None)?)?;
+            let bytes = whole(py, source)?;
             driver_verdict(&bytes, &target, (format, earlier), &Writes::read(writes)?)
         }
         ("driver", None) => Err(usage("the standard driver needs a target: the device that the driver would load")),
-        (other, _) => Err(usage(format!("unknown standard {other}; known are strict, driver"))),
+        _ => Err(usage("the standard qemu is for migration streams; this is the stream of one device")),
     }
 }
 
@@ -362,6 +401,7 @@ fn driver_verdict(
         payload_format: Some(format.name.to_owned()),
         prediction: Some(Prediction(prediction)),
         abort_text: None,
+        of_migration: None,
     };
     Ok(parts.into())
 }

@@ -4,11 +4,13 @@
 #![allow(clippy::needless_pass_by_value, reason = "Python's arguments are extracted, and then owned")]
 #![allow(clippy::struct_field_names, reason = "fields have the names of Python's properties")]
 
+mod container;
 mod convert;
 mod errors;
 mod gate;
 mod inspect;
 mod judge;
+mod migration;
 mod profile;
 mod run;
 mod source;
@@ -21,11 +23,15 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _native {
     #[pymodule_export]
+    use crate::container::{Contents, Part};
+    #[pymodule_export]
     use crate::gate::Gate;
     #[pymodule_export]
-    use crate::inspect::{Field, Inspection, Structure, decode_records, encode_records, inspect};
+    use crate::inspect::{Field, Inspection, Structure, decode_records, encode_records, extract, inspect};
     #[pymodule_export]
     use crate::judge::{Prediction, check, predict, profile_of, verify};
+    #[pymodule_export]
+    use crate::migration::{Device, Machine, container_of};
     #[pymodule_export]
     use crate::profile::{Profile, Target, targets_from_compatible};
     #[pymodule_export]

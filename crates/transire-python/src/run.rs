@@ -6,6 +6,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use transire_core::format::{Format, Role};
+use transire_core::gate::migration::Standard;
 use transire_core::gate::{Gate, Output};
 use transire_core::seal::{Flow, SealEvent, Sealing};
 use transire_core::sealed::{Digest, OPAQUE, SealOptions};
@@ -14,6 +15,7 @@ use transire_core::verdict::{Reason, reasons};
 
 use crate::errors::{Stop, TransireError, os_error, usage};
 use crate::gate::options;
+use crate::migration::{Given, Machine, Targets, Wanted, deliver as deliver_migration, migration};
 use crate::profile::{Profile, Target};
 use crate::source::{KEEP_LOCK, Progress, Pull, Sink, Source, Window};
 use crate::verdict::{Parts, Verdict};
@@ -122,45 +124,61 @@ fn deadline_of(seconds: Option<f64>) -> PyResult<Option<Duration>> {
 /// right. Only where the verdict is complete may the device leave RESUMING. With a deadline, a source that sends nothing
 /// for so many seconds makes the verdict truncated, and a sink that takes nothing raises TimeoutError. `on_verdict` is
 /// called with each verdict that a source profile gives, before any payload that it admits is written.
+///
+/// A migration stream of QEMU goes through as it is, and `target` may be one target, a sequence, or a mapping of devices
+/// to targets; each device's source is judged as it passes. What a target refuses does not go on, and neither does the
+/// byte that ends the stream's sections before every device has passed: the destination does not complete without it.
 #[pyfunction]
 #[pyo3(signature = (source, sink, target, *, input = "auto", format = None, admit = None, deadline = None,
-    on_verdict = None, progress = None))]
+    machine = None, on_verdict = None, progress = None))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of a Python function")]
 pub(crate) fn gate(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
     sink: &Bound<'_, PyAny>,
-    target: &Target,
+    target: &Bound<'_, PyAny>,
     input: &str,
     format: Option<&str>,
     admit: Option<&Bound<'_, PyAny>>,
     deadline: Option<f64>,
+    machine: Option<&Bound<'_, Machine>>,
     on_verdict: Option<Py<PyAny>>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Verdict> {
     let deadline = deadline_of(deadline)?;
-    let options = options(input, format, true, admit)?;
+    let targets = Targets::read(Some(target))?;
+    let native = if input == "qemu" { "native" } else { input };
+    let options = options(native, format, true, admit)?;
     let mut sink = Sink::open(sink, deadline)?;
-    let source = Source::open(source, deadline)?;
-    deliver(py, source, &mut sink, target, options, (on_verdict, progress))
+    let wanted = Wanted { input, format, offset: 0 };
+    match Given::open(py, source, wanted, deadline)? {
+        Given::Stream(source) => {
+            let target = targets.single()?.ok_or_else(|| usage("a gate needs a target"))?;
+            deliver(py, source, &mut sink, &target, options, (on_verdict, progress))
+        }
+        Given::Migration(channels) => {
+            let migration = migration(targets, Standard::Strict, wanted, machine, options)?;
+            deliver_migration(py, channels, migration, &mut sink, (on_verdict, progress))
+        }
+    }
 }
 
 fn deliver(
     py: Python<'_>,
     source: Source<'_>,
     sink: &mut Sink,
-    target: &Target,
+    target: &Arc<transire_core::target::Target>,
     options: transire_core::gate::Options,
     (on_verdict, progress): (Option<Py<PyAny>>, Option<Py<PyAny>>),
 ) -> PyResult<Verdict> {
-    let mut gate = Gate::new(VENDORS, Some(target.0.clone()), options);
+    let mut gate = Gate::new(VENDORS, Some(target.clone()), options);
     let mut judged = |gate: &Gate| {
         let Some(callback) = &on_verdict else { return Ok(()) };
-        let call = |py: Python<'_>| callback.call1(py, (Py::new(py, Verdict::of_gate(gate, Some(&target.0)))?,));
+        let call = |py: Python<'_>| callback.call1(py, (Py::new(py, Verdict::of_gate(gate, Some(target)))?,));
         Python::attach(call).map(drop).map_err(Stop::Python)
     };
     through(py, &mut gate, source, sink, (&mut |_| {}, &mut judged), &mut Progress::new(progress))?;
-    Ok(Verdict::of_gate(&gate, Some(&target.0)))
+    Ok(Verdict::of_gate(&gate, Some(target)))
 }
 
 /// Take a sealed stream out of its envelope.
@@ -183,10 +201,10 @@ pub(crate) fn unseal<'py>(
     let source_of = Source::open(source, deadline)?;
     let Some(sink) = sink else {
         let mut memory = Sink::Memory(Vec::new());
-        let verdict = Bound::new(py, deliver(py, source_of, &mut memory, target, options, (None, progress))?)?;
+        let verdict = Bound::new(py, deliver(py, source_of, &mut memory, &target.0, options, (None, progress))?)?;
         return payload_or_raise(py, memory, &verdict);
     };
-    let verdict = deliver(py, source_of, &mut Sink::open(sink, deadline)?, target, options, (None, progress))?;
+    let verdict = deliver(py, source_of, &mut Sink::open(sink, deadline)?, &target.0, options, (None, progress))?;
     Ok(Bound::new(py, verdict)?.into_any())
 }
 
@@ -260,6 +278,7 @@ pub(crate) fn seal<'py>(
         payload_format: Some(options.payload_format),
         prediction: None,
         abort_text: None,
+        of_migration: None,
     };
     let verdict = Bound::new(py, Verdict::from(verdict))?;
     if sink.is_some() { Ok(verdict.into_any()) } else { payload_or_raise(py, out, &verdict) }

@@ -46,6 +46,89 @@ pub(crate) trait Pull: Send {
     fn path(&self) -> Option<&Path> {
         None
     }
+
+    /// Reads some bytes at an offset, wherever `pull` stands; 0 at the end. `None` where the source has its bytes once.
+    fn read_at(&mut self, _offset: u64, _into: &mut [u8]) -> Result<Option<usize>, Stop> {
+        Ok(None)
+    }
+
+    /// Passes over bytes that need not be read. Returns whether it did.
+    fn pass_over(&mut self, _count: u64) -> Result<bool, Stop> {
+        Ok(false)
+    }
+}
+
+/// A source whose first bytes have been looked at.
+pub(crate) struct Peeked {
+    head: Vec<u8>,
+    at: usize,
+    /// The source sent nothing for longer than its deadline: what is left is the head.
+    stalled: bool,
+    rest: Box<dyn Pull>,
+}
+
+impl Peeked {
+    /// Looks at bytes from `offset` on, where the source stands, until they are enough, or there are `most`, or no more.
+    /// Those of a source that can be read anywhere stay where they are.
+    pub(crate) fn new(
+        mut rest: Box<dyn Pull>,
+        offset: u64,
+        (most, enough): (usize, fn(&[u8]) -> bool),
+    ) -> Result<(Self, Vec<u8>), Stop> {
+        let mut head = vec![0; most];
+        let mut there = 0;
+        let (mut stays, mut stalled) = (false, false);
+        while let Some(space) = head.get_mut(there..).filter(|space| !space.is_empty()) {
+            let at = offset.saturating_add(u64::try_from(there).unwrap_or(u64::MAX));
+            let read = rest.read_at(at, space)?;
+            stays = read.is_some();
+            let read = match read.map_or_else(|| rest.pull(space), Ok) {
+                Err(Stop::SourceStalled) => {
+                    stalled = true;
+                    break;
+                }
+                read => read?,
+            };
+            there += read;
+            if read == 0 || head.get(..there).is_some_and(enough) {
+                break;
+            }
+        }
+        head.truncate(there);
+        let kept = if stays { Vec::new() } else { head.clone() };
+        Ok((Self { head: kept, at: 0, stalled, rest }, head))
+    }
+}
+
+impl Pull for Peeked {
+    fn pull(&mut self, into: &mut [u8]) -> Result<usize, Stop> {
+        let left = self.head.get(self.at..).unwrap_or(&[]);
+        if left.is_empty() {
+            return if self.stalled { Err(Stop::SourceStalled) } else { self.rest.pull(into) };
+        }
+        let count = left.len().min(into.len());
+        for (to, from) in into.iter_mut().zip(left) {
+            *to = *from;
+        }
+        self.at += count;
+        Ok(count)
+    }
+
+    fn total(&self) -> Option<u64> {
+        self.rest.total()
+    }
+
+    fn path(&self) -> Option<&Path> {
+        self.rest.path()
+    }
+
+    fn read_at(&mut self, offset: u64, into: &mut [u8]) -> Result<Option<usize>, Stop> {
+        self.rest.read_at(offset, into)
+    }
+
+    fn pass_over(&mut self, count: u64) -> Result<bool, Stop> {
+        if self.at < self.head.len() { Ok(false) } else { self.rest.pass_over(count) }
+    }
 }
 
 impl<'py> Source<'py> {
@@ -107,6 +190,8 @@ struct OfDescriptor {
     descriptor: OwnedFd,
     path: Option<PathBuf>,
     total: Option<u64>,
+    /// Where a regular file stood when it was opened: what offsets count from.
+    begin: u64,
     deadline: Option<Duration>,
 }
 
@@ -116,7 +201,9 @@ impl OfDescriptor {
             let regular = rustix::fs::FileType::from_raw_mode(status.st_mode) == rustix::fs::FileType::RegularFile;
             u64::try_from(status.st_size).ok().filter(|_| regular)
         });
-        Self { descriptor, path, total, deadline }
+        let begin = total.and_then(|_| rustix::fs::tell(&descriptor).ok()).unwrap_or(0);
+        let total = total.map(|total| total.saturating_sub(begin));
+        Self { descriptor, path, total, begin, deadline }
     }
 }
 
@@ -146,6 +233,26 @@ impl Pull for OfDescriptor {
 
     fn path(&self) -> Option<&Path> {
         self.path.as_deref()
+    }
+
+    fn read_at(&mut self, offset: u64, into: &mut [u8]) -> Result<Option<usize>, Stop> {
+        if self.total.is_none() {
+            return Ok(None);
+        }
+        let offset = self.begin.saturating_add(offset);
+        loop {
+            match rustix::io::pread(&self.descriptor, &mut *into, offset) {
+                Ok(count) => return Ok(Some(count)),
+                Err(Errno::INTR) => signals()?,
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    fn pass_over(&mut self, count: u64) -> Result<bool, Stop> {
+        let Some(count) = i64::try_from(count).ok().filter(|_| self.total.is_some()) else { return Ok(false) };
+        rustix::fs::seek(&self.descriptor, rustix::fs::SeekFrom::Current(count))?;
+        Ok(true)
     }
 }
 
@@ -180,26 +287,43 @@ struct OfBuffer {
     at: usize,
 }
 
-impl Pull for OfBuffer {
-    fn pull(&mut self, into: &mut [u8]) -> Result<usize, Stop> {
+impl OfBuffer {
+    /// Copies bytes from `at` on; how many.
+    fn copy(&self, at: usize, into: &mut [u8]) -> Result<usize, Stop> {
         Python::attach(|_| {
             let Some(whole) = self.buffer.as_slice_ptr() else {
                 return Err(Stop::Python(usage("a buffer must be of bytes, in one piece")));
             };
-            let count = whole.len().saturating_sub(self.at).min(into.len()).min(BOUNCE);
+            let count = whole.len().saturating_sub(at).min(into.len()).min(BOUNCE);
             if count > 0 {
                 // SAFETY: the buffer is exported for as long as `self.buffer` lives, so its memory stays where it is;
                 // `at + count` is at most its length, and `count` at most that of `into`, which is our own. The bytes
                 // can be written by others meanwhile only without the interpreter lock, which is held here; a writer
                 // that ignores it makes the bytes unspecified, and that is why they are copied before they are checked.
                 unsafe {
-                    let start = whole.cast::<u8>().as_ptr().add(self.at);
+                    let start = whole.cast::<u8>().as_ptr().add(at);
                     std::ptr::copy_nonoverlapping(start, into.as_mut_ptr(), count);
                 }
             }
-            self.at += count;
             Ok(count)
         })
+    }
+}
+
+impl Pull for OfBuffer {
+    fn pull(&mut self, into: &mut [u8]) -> Result<usize, Stop> {
+        let count = self.copy(self.at, into)?;
+        self.at += count;
+        Ok(count)
+    }
+
+    fn read_at(&mut self, offset: u64, into: &mut [u8]) -> Result<Option<usize>, Stop> {
+        self.copy(usize::try_from(offset).unwrap_or(usize::MAX), into).map(Some)
+    }
+
+    fn pass_over(&mut self, count: u64) -> Result<bool, Stop> {
+        self.at = self.at.saturating_add(usize::try_from(count).unwrap_or(usize::MAX)).min(self.buffer.len_bytes());
+        Ok(true)
     }
 
     fn total(&self) -> Option<u64> {
@@ -285,6 +409,22 @@ impl<'a> Window<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Passes over bytes, unread ones too where the source can. Returns how many: all of them, or none.
+    pub(crate) fn pass_over(&mut self, count: u64) -> Result<u64, Stop> {
+        let there = u64::try_from(self.end - self.start).unwrap_or(u64::MAX);
+        match count.checked_sub(there) {
+            None | Some(0) => self.drop_front(usize::try_from(count).unwrap_or(usize::MAX)),
+            Some(_) if self.eof => return Ok(0),
+            Some(ahead) => {
+                if !self.pull.pass_over(ahead)? {
+                    return Ok(0);
+                }
+                self.start = self.end;
+            }
+        }
+        Ok(count)
     }
 
     /// Bytes of the whole source, where known.

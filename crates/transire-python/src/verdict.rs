@@ -12,6 +12,7 @@ use transire_core::{rule, vendors::VENDORS};
 
 use crate::errors::of_outcome;
 use crate::judge::Prediction;
+use crate::migration::Device;
 use crate::profile::Profile;
 
 /// The schema of every JSON output.
@@ -37,7 +38,19 @@ pub(crate) struct Verdict {
     payload_format: Option<String>,
     prediction: Option<Prediction>,
     abort_text: Option<String>,
+    of_migration: Option<OfMigration>,
     reasons: PyOnceLock<Py<PyTuple>>,
+}
+
+/// What the verdict on a migration, or on a device of one, has besides.
+#[derive(Default)]
+pub(crate) struct OfMigration {
+    /// The device that it is about; `None` for the whole migration.
+    pub(crate) device: Option<String>,
+    /// The devices, of a whole migration.
+    pub(crate) devices: Vec<Py<Device>>,
+    /// The reasons in words, each with the device that it is about, the worst first.
+    pub(crate) reports: Vec<(Report, Option<String>)>,
 }
 
 /// What a verdict is made of.
@@ -52,6 +65,7 @@ pub(crate) struct Parts {
     pub(crate) prediction: Option<Prediction>,
     /// What the source said when it gave up.
     pub(crate) abort_text: Option<String>,
+    pub(crate) of_migration: Option<OfMigration>,
 }
 
 impl From<Parts> for Verdict {
@@ -66,6 +80,7 @@ impl From<Parts> for Verdict {
             payload_format: parts.payload_format,
             prediction: parts.prediction,
             abort_text: parts.abort_text,
+            of_migration: parts.of_migration,
             reasons: PyOnceLock::new(),
         }
     }
@@ -89,6 +104,7 @@ impl Verdict {
             payload_format: gate.payload_format().map(ToOwned::to_owned),
             prediction: None,
             abort_text: gate.abort_text().map(ToOwned::to_owned),
+            of_migration: None,
         }
         .into()
     }
@@ -97,7 +113,10 @@ impl Verdict {
         self.complete
     }
 
-    fn reports(&self) -> Vec<Report> {
+    fn reports(&self) -> Vec<(Report, Option<String>)> {
+        if let Some(of_migration) = &self.of_migration {
+            return of_migration.reports.clone();
+        }
         let source = self.source.as_deref().map(|source| source as &dyn Attributes);
         let mut reports = reports(&self.verdict, source, self.target.as_deref());
         if let Some(text) = &self.abort_text {
@@ -107,13 +126,13 @@ impl Verdict {
                 report.text.push_str(text);
             }
         }
-        reports
+        reports.into_iter().map(|report| (report, None)).collect()
     }
 
     /// The exception for the outcome; `None` for a compatible verdict.
     pub(crate) fn exception(slf: &Bound<'_, Self>) -> Option<PyErr> {
         let this = slf.get();
-        let first = this.reports().into_iter().next().map(|report| format!("{}: {}", report.id, report.text));
+        let first = this.reports().into_iter().next().map(|(report, _)| format!("{}: {}", report.id, report.text));
         let message = first.unwrap_or_else(|| this.verdict.outcome().name().to_owned());
         of_outcome(this.verdict.outcome(), message, slf.clone().unbind())
     }
@@ -133,7 +152,7 @@ pub(crate) fn profile_of(source: &dyn Attributes) -> Option<Arc<transire_core::p
 impl Verdict {
     /// The worst of the reasons' outcomes.
     #[getter]
-    fn outcome<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn outcome<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         outcome_object(py, self.verdict.outcome())
     }
 
@@ -147,7 +166,7 @@ impl Verdict {
     #[getter]
     fn reasons<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let reasons = self.reasons.get_or_try_init(py, || {
-            let reasons = self.reports().into_iter().map(|report| Py::new(py, Reason(report)));
+            let reasons = self.reports().into_iter().map(|(report, device)| Py::new(py, Reason { report, device }));
             Ok::<_, PyErr>(PyTuple::new(py, reasons.collect::<PyResult<Vec<_>>>()?)?.unbind())
         })?;
         Ok(reasons.bind(py).clone())
@@ -183,6 +202,20 @@ impl Verdict {
         self.source.clone().map(Profile)
     }
 
+    /// The device of a migration that it is about; None for a whole migration, and outside of migrations.
+    #[getter]
+    fn device(&self) -> Option<&str> {
+        self.of_migration.as_ref()?.device.as_deref()
+    }
+
+    /// The devices of a migration, each with its own verdict: those of the stream in order of appearance, then those
+    /// that only the targets name. Their reasons are among this verdict's, too.
+    #[getter]
+    fn devices<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let devices = self.of_migration.as_ref().map_or(&[][..], |of| &of.devices);
+        PyTuple::new(py, devices.iter().map(|device| device.clone_ref(py)))
+    }
+
     /// What the kernel driver would do, under the standard `driver`.
     #[getter]
     fn prediction(&self) -> Option<Prediction> {
@@ -204,6 +237,14 @@ impl Verdict {
         dict.set_item("reasons_dropped", self.verdict.dropped())?;
         if let Some(prediction) = &self.prediction {
             dict.set_item("prediction", prediction.to_dict(py)?)?;
+        }
+        if let Some(of) = &self.of_migration {
+            if let Some(device) = &of.device {
+                dict.set_item("device", device)?;
+            } else {
+                let devices = of.devices.iter().map(|device| device.get().to_dict(py));
+                dict.set_item("devices", devices.collect::<PyResult<Vec<_>>>()?)?;
+            }
         }
         Ok(dict)
     }
@@ -230,85 +271,101 @@ impl Verdict {
 
 /// Why a verdict is what it is.
 #[pyclass(frozen, module = "transire")]
-pub(crate) struct Reason(Report);
+pub(crate) struct Reason {
+    report: Report,
+    device: Option<String>,
+}
 
 #[pymethods]
 impl Reason {
     /// The stable id: `nr_ports.not-equal`, `header.crc`.
     #[getter]
     fn id(&self) -> &str {
-        &self.0.id
+        &self.report.id
     }
 
     /// What it makes of the verdict; compatible for a note.
     #[getter]
     fn outcome<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        outcome_object(py, self.0.outcome)
+        outcome_object(py, self.report.outcome)
     }
 
     /// The attribute that it is about.
     #[getter]
     fn attribute(&self) -> Option<&str> {
-        self.0.attribute.as_deref()
+        self.report.attribute.as_deref()
     }
 
     /// What the source has.
     #[getter]
     fn found(&self) -> Option<&str> {
-        self.0.found.as_deref()
+        self.report.found.as_deref()
     }
 
     /// What the target needs.
     #[getter]
     fn required(&self) -> Option<&str> {
-        self.0.required.as_deref()
+        self.report.required.as_deref()
     }
 
     /// Byte offset in the input; in the payload where `in_payload` is true.
     #[getter]
     const fn offset(&self) -> Option<u64> {
-        self.0.offset
+        self.report.offset
     }
 
     /// Whether the offset counts from the beginning of a sealed stream's payload.
     #[getter]
     const fn in_payload(&self) -> bool {
-        self.0.in_payload
+        self.report.in_payload
+    }
+
+    /// The channel of a migration that the offset counts in, by its number among the sources; 0 for the first, and
+    /// outside of migrations.
+    #[getter]
+    const fn channel(&self) -> u32 {
+        self.report.channel
+    }
+
+    /// The device of a migration that it is about.
+    #[getter]
+    fn device(&self) -> Option<&str> {
+        self.device.as_deref()
     }
 
     /// One line for people; wording may change, ids do not.
     #[getter]
     fn text(&self) -> &str {
-        &self.0.text
+        &self.report.text
     }
 
     /// What can be done about it.
     #[getter]
     const fn remedy(&self) -> &'static str {
-        self.0.remedy
+        self.report.remedy
     }
 
     /// Where the rule comes from.
     #[getter]
     fn origin(&self) -> Option<Origin> {
-        self.0.origin.map(Origin)
+        self.report.origin.map(Origin)
     }
 
     /// The ground that the target gives for its own rule, or for an assertion.
     #[getter]
     fn ground(&self) -> Option<&str> {
-        self.0.ground.as_deref()
+        self.report.ground.as_deref()
     }
 
     /// What to set on the target: path and value.
     #[getter]
     fn set(&self) -> Option<(String, String)> {
-        self.0.set.clone()
+        self.report.set.clone()
     }
 
     /// The reason as a dictionary, ready for JSON.
     pub(crate) fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let report = &self.0;
+        let report = &self.report;
         let dict = PyDict::new(py);
         dict.set_item("id", &report.id)?;
         dict.set_item("outcome", report.outcome.name())?;
@@ -316,7 +373,9 @@ impl Reason {
         dict.set_item("found", report.found.as_deref())?;
         dict.set_item("required", report.required.as_deref())?;
         dict.set_item("offset", report.offset)?;
-        dict.set_item("in_payload", self.0.in_payload)?;
+        dict.set_item("in_payload", self.report.in_payload)?;
+        dict.set_item("channel", self.report.channel)?;
+        dict.set_item("device", self.device.as_deref())?;
         dict.set_item("text", &report.text)?;
         dict.set_item("remedy", report.remedy)?;
         dict.set_item("origin", report.origin.map(|origin| Origin(origin).to_dict(py)).transpose()?)?;
@@ -332,7 +391,7 @@ impl Reason {
     }
 
     fn __repr__(&self) -> String {
-        format!("<Reason {}: {}>", self.0.id, self.0.text)
+        format!("<Reason {}: {}>", self.report.id, self.report.text)
     }
 }
 

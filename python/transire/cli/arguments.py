@@ -67,6 +67,42 @@ def add_target(parser: ArgumentParser) -> None:
     )
 
 
+def add_targets(parser: ArgumentParser) -> None:
+    """Add `--target` for what may hold several devices, and what is said of their machine."""
+    parser.add_argument(
+        "--target",
+        required=True,
+        action="append",
+        metavar="[DEVICE=]TARGET",
+        help="what the device is that the stream is for: TOML or JSON. Of a migration with several devices, which one: "
+        "0000:00:04.0=TARGET; one without a device is for every other device (of its vendor, where there are several)",
+    )
+    parser.add_argument(
+        "--machine",
+        metavar="STREAM",
+        help="a migration stream that the target's machine itself saved: PCI configurations are held against it, and "
+        "with --standard qemu what else the machine has",
+    )
+
+
+def add_input(parser: ArgumentParser, inputs: tuple[str, ...] = ("auto", "native", "sealed", "qemu")) -> None:
+    """Add `--input`."""
+    parser.add_argument(
+        "--input", choices=inputs, default="auto", help="what may come in (auto: whatever is recognised)"
+    )
+
+
+def add_offset(parser: ArgumentParser) -> None:
+    """Add `--offset`."""
+    parser.add_argument(
+        "--offset",
+        type=length,
+        default=0,
+        metavar="BYTES",
+        help="where a migration stream begins in its file, as `migrate file:PATH,offset=BYTES` put it",
+    )
+
+
 def add_format(parser: ArgumentParser) -> None:
     """Add `--format`."""
     parser.add_argument(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, BinaryIO
 
-from transire import Profile, Target
+from transire import Machine, Profile, Target, container_of
 from transire.cli.failure import CommandError, about
 
 if TYPE_CHECKING:
@@ -75,6 +76,66 @@ def load_target(name: str) -> Target:
     """Load a target; a profile in any form is one too."""
     with about(called(name)):
         return Target.read(_text()) if name == "-" else Target.load(name)
+
+
+def split_target(argument: str) -> tuple[str | None, str]:
+    """Take `DEVICE=TARGET` apart; a target without a device, or a file whose name has the sign, has none."""
+    device, sign, name = argument.partition("=")
+    if not sign or "/" in device or Path(argument).exists():
+        return None, argument
+    return device, name
+
+
+def load_targets(arguments: list[str]) -> Target | list[Target] | dict[str | None, Target]:
+    """Load targets, by device where devices are named."""
+    targets: dict[str | None, Target] = {}
+    unnamed: list[Target] = []
+    for argument in arguments:
+        device, name = split_target(argument)
+        target = load_target(name)
+        if device is None:
+            unnamed.append(target)
+        elif device in targets:
+            raise CommandError(f"--target: two targets for the device {device}")
+        else:
+            targets[device] = target
+    if not targets:
+        return unnamed[0] if len(unnamed) == 1 else unnamed
+    if len(unnamed) > 1:
+        raise CommandError("--target: where devices are named, one target without a device is for all others")
+    return targets | dict.fromkeys([None], unnamed[0]) if unnamed else targets
+
+
+def load_machine(name: str | None) -> Machine | None:
+    """Read what is known of a machine from a stream that it saved."""
+    if name is None:
+        return None
+    with about(called(name)):
+        return Machine.read(source_of(name))
+
+
+def container_in(name: str, offset: int = 0) -> str | None:
+    """Say what container a file is, without taking a byte from what can be read once only."""
+    try:
+        path = Path(name)
+        if name == "-" or not S_ISREG(path.stat().st_mode):
+            return None
+        with path.open("rb") as file:
+            file.seek(offset)
+            return container_of(file.read(16))
+    except (OSError, ValueError):
+        # Whoever reads the file says what is wrong with it.
+        return None
+
+
+def migrations_in(names: list[str], offset: int = 0) -> list[list[str]]:
+    """Tell which files are the channels of one migration: one main channel, and nothing but further ones."""
+    kinds = [container_in(name, offset if number == 0 else 0) for number, name in enumerate(names)]
+    further = kinds.count("qemu-channel")
+    mains = kinds.count("qemu") + kinds.count("libvirt")
+    if further and mains == 1 and further + mains == len(names):
+        return [names]
+    return [[name] for name in names]
 
 
 def _text() -> bytes:

@@ -7,9 +7,27 @@ from typing import TYPE_CHECKING
 
 import transire
 from transire import Outcome, Profile, ProfileError, Target
-from transire.cli.arguments import SEVERAL, VERDICTS, add_format, add_json, add_target, command
+from transire.cli.arguments import (
+    SEVERAL,
+    VERDICTS,
+    add_format,
+    add_input,
+    add_json,
+    add_offset,
+    add_targets,
+    command,
+)
 from transire.cli.failure import NOTHING_JUDGED, CommandError, about, complain
-from transire.cli.files import called, load_target, read_once, source_of
+from transire.cli.files import (
+    called,
+    load_machine,
+    load_target,
+    load_targets,
+    migrations_in,
+    read_once,
+    source_of,
+    split_target,
+)
 from transire.cli.progress import progress
 from transire.cli.show import Screen, show_verdict, write_json
 
@@ -56,17 +74,26 @@ ssh there cat /run/device.profile | transire check - target.toml""",
 Read each stream to its end, judge its source against the target, and check every
 structure, length and checksum. Standards: `strict` is the measure of transire;
 `driver` is what the target's kernel driver would do with these bytes, given the
-write() calls that it gets.""",
+write() calls that it gets; `qemu` is what QEMU would do with a migration stream.
+
+A migration stream of QEMU, also behind libvirt's header, is walked to its end, and
+every VFIO device in it judged. The files of a migration with several channels are
+given together.""",
         examples="""
 transire verify device.bin --target target.toml
 transire verify *.bin --target target.toml --json
 transire verify device.bin --target target.toml --standard driver --writes split:24
-zstdcat device.bin.zst | transire verify - --target target.toml""",
+zstdcat device.bin.zst | transire verify - --target target.toml
+transire verify vm.stream --target 0000:00:04.0=a.toml --target b.toml
+transire verify main.bin channel1.bin channel2.bin --target target.toml
+transire verify vm.stream --target target.toml --standard qemu""",
         codes=VERDICTS + SEVERAL,
     )
-    added.add_argument("file", nargs="+", metavar="FILE", help="a stream")
-    add_target(added)
-    added.add_argument("--standard", choices=("strict", "driver"), default="strict", help="the measure (strict)")
+    added.add_argument("file", nargs="+", metavar="FILE", help="a stream, or the channels of one migration")
+    add_targets(added)
+    added.add_argument(
+        "--standard", choices=("strict", "driver", "qemu"), default="strict", help="the measure (strict)"
+    )
     added.add_argument(
         "--writes",
         metavar="WRITES",
@@ -78,8 +105,10 @@ zstdcat device.bin.zst | transire verify - --target target.toml""",
         help="for the driver, what went before on the open device: none (default), or unknown; where the driver keeps "
         "something of it, the verdict then says what it depends on",
     )
+    add_input(added)
     add_format(added)
-    add_json(added, "for machines, one object a file (a line each, for several)")
+    add_offset(added)
+    add_json(added, "for machines, one object a file or migration (a line each, for several)")
 
 
 def check(arguments: Namespace) -> int:
@@ -126,23 +155,30 @@ def _profile(side: Target | Profile) -> Profile:
 
 def verify(arguments: Namespace) -> int:
     """Run `transire verify`."""
-    read_once((*arguments.file, arguments.target))
+    targets_named = [split_target(argument)[1] for argument in arguments.target]
+    read_once((*arguments.file, *targets_named, arguments.machine or ""))
     for name in ("writes", "earlier"):
         if getattr(arguments, name) is not None and arguments.standard != "driver":
             raise CommandError(f"--{name} goes with --standard driver")
-    target = load_target(arguments.target)
+    target = load_targets(arguments.target)
+    machine = load_machine(arguments.machine)
     screen = Screen(sys.stdout)
+    groups = migrations_in(arguments.file, arguments.offset)
     verdicts = []
-    for name in arguments.file:
+    for names in groups:
+        subject = ", ".join(map(called, names))
         try:
-            with about(called(name)), progress(called(name)) as watch:
+            with about(subject), progress(subject) as watch:
                 verdict = transire.verify(
-                    source_of(name),
+                    source_of(names[0]) if len(names) == 1 else [source_of(name) for name in names],
                     target,
                     standard=arguments.standard,
+                    input=arguments.input,
                     format=arguments.format,
                     writes=arguments.writes or "whole",
                     earlier=arguments.earlier or "none",
+                    machine=machine,
+                    offset=arguments.offset,
                     progress=watch,
                 )
         except CommandError as error:
@@ -150,10 +186,11 @@ def verify(arguments: Namespace) -> int:
             continue
         verdicts.append(verdict)
         if arguments.json:
-            write_json({"file": name}, verdict, indent=None if len(arguments.file) > 1 else 2)
+            named = {"file": names[0]} if len(names) == 1 else {"files": names}
+            write_json(named, verdict, indent=None if len(groups) > 1 else 2)
         else:
-            show_verdict(screen, called(name), verdict)
-    return worst(verdicts) if len(verdicts) == len(arguments.file) else NOTHING_JUDGED
+            show_verdict(screen, subject, verdict)
+    return worst(verdicts) if len(verdicts) == len(groups) else NOTHING_JUDGED
 
 
 def worst(verdicts: list[Verdict]) -> int:

@@ -11,15 +11,28 @@ from transire.cli.arguments import (
     add_admit,
     add_deadline,
     add_format,
+    add_input,
     add_input_file,
     add_json,
     add_quiet,
     add_target,
+    add_targets,
     command,
     length,
 )
-from transire.cli.failure import about
-from transire.cli.files import STANDARD_OUTPUT, called, load_profile, load_target, read_once, source_of, standard_output
+from transire.cli.failure import about, printable
+from transire.cli.files import (
+    STANDARD_OUTPUT,
+    called,
+    load_machine,
+    load_profile,
+    load_target,
+    load_targets,
+    read_once,
+    source_of,
+    split_target,
+    standard_output,
+)
 from transire.cli.progress import progress
 from transire.cli.show import STYLES, Screen, show_verdict
 
@@ -86,20 +99,19 @@ nc -l 4444 | transire unseal --target target.toml --deadline 5 > device.bin""",
 Judge a stream from its first bytes, and only then pass its payload on to standard
 output; check it to its end on the way. The verdict comes on standard error, at
 once where the target refuses. Load what was delivered only when the exit code is
-0: what is found later ends the output early.""",
+0: what is found later ends the output early.
+
+A migration stream of QEMU goes through as it is, up to what a target refuses; the
+byte that ends its sections only when every device has passed.""",
         examples="""
 transire gate --target target.toml < device.bin > checked.bin
 transire gate --target target.toml --input sealed --deadline 5 < /dev/fd/7 > device.bin
-transire gate --target target.toml --json < device.bin 2> verdict.json > checked.bin""",
+transire gate --target target.toml --json < device.bin 2> verdict.json > checked.bin
+transire gate --target target.toml --input qemu < vm.stream | ssh there cat > checked.stream""",
     )
     add_input_file(added)
-    add_target(added)
-    added.add_argument(
-        "--input",
-        choices=("auto", "native", "sealed"),
-        default="auto",
-        help="what may come in (auto: whatever is recognised)",
-    )
+    add_targets(added)
+    add_input(added)
     add_format(added)
     add_admit(added)
     add_deadline(added)
@@ -145,8 +157,10 @@ def unseal(arguments: Namespace) -> int:
 
 def gate(arguments: Namespace) -> int:
     """Run `transire gate`."""
-    read_once((arguments.file, arguments.target))
-    target = load_target(arguments.target)
+    targets_named = [split_target(argument)[1] for argument in arguments.target]
+    read_once((arguments.file, *targets_named, arguments.machine or ""))
+    target = load_targets(arguments.target)
+    machine = load_machine(arguments.machine)
     sink = standard_output()
     with about(called(arguments.file), STANDARD_OUTPUT), progress("passing on") as watch:
         verdict = transire.gate(
@@ -157,6 +171,7 @@ def gate(arguments: Namespace) -> int:
             format=arguments.format,
             admit=arguments.admit,
             deadline=arguments.deadline,
+            machine=machine,
             on_verdict=None if arguments.json or arguments.quiet else _FirstVerdict(),
             progress=watch,
         )
@@ -164,16 +179,18 @@ def gate(arguments: Namespace) -> int:
 
 
 class _FirstVerdict:
-    """Say once that the source is known and admitted; a refusal is said at the end, which then comes at once."""
+    """Say once of each source that it is known and admitted; a refusal is said at the end, which then comes at once."""
 
-    said = False
+    def __init__(self) -> None:
+        self.said: set[str | None] = set()
 
     def __call__(self, verdict: Verdict) -> None:
-        if self.said or verdict.outcome is not Outcome.COMPATIBLE or sys.stderr is None:
+        if verdict.device in self.said or verdict.outcome is not Outcome.COMPATIBLE or sys.stderr is None:
             return
-        self.said = True
+        self.said.add(verdict.device)
+        subject = "transire: " if verdict.device is None else f"transire: device {printable(verdict.device)}: "
         source = f", judged from the first {verdict.bytes_examined} bytes"
-        Screen(sys.stderr).line("transire: ", (str(verdict.outcome), STYLES[verdict.outcome]), source)
+        Screen(sys.stderr).line(subject, (str(verdict.outcome), STYLES[verdict.outcome]), source)
 
 
 def _end(arguments: Namespace, verdict: Verdict | bytes, passed: str, failed: str) -> int:

@@ -9,11 +9,12 @@ from transire import Outcome
 from transire.cli.failure import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from rich.console import Console
 
-    from transire import Origin, Reason, Verdict
+    from transire import Device, Origin, Reason, Verdict
 
 STYLES = {
     Outcome.COMPATIBLE: "bold green",
@@ -62,10 +63,25 @@ def show_verdict(screen: Screen, subject: str, verdict: Verdict, *, passed: str 
     name = passed if outcome is Outcome.COMPATIBLE else str(outcome)
     screen.line(f"{printable(subject)}: ", (name, STYLES[outcome]))
     for reason in verdict.reasons:
-        _show_reason(screen, reason)
+        # What is about a device stands with the device.
+        if reason.device is None or not verdict.devices:
+            _show_reason(screen, reason)
+    for device in verdict.devices:
+        _show_device(screen, device, passed)
     if verdict.dropped:
         more = "reason was" if verdict.dropped == 1 else "reasons were"
         screen.line(f"  {verdict.dropped} more {more} counted and not kept")
+
+
+def _show_device(screen: Screen, device: Device, passed: str) -> None:
+    verdict = device.verdict
+    outcome = verdict.outcome
+    name = passed if outcome is Outcome.COMPATIBLE else str(outcome)
+    what = f", {verdict.format}" if verdict.format else ""
+    length = f", {device.length} bytes in {len(device.extents)} pieces" if device.extents else ""
+    screen.line("device ", (printable(device.name) or "(any)", "bold"), ": ", (name, STYLES[outcome]), what, length)
+    for reason in verdict.reasons:
+        _show_reason(screen, reason)
 
 
 def _show_reason(screen: Screen, reason: Reason) -> None:
@@ -85,7 +101,7 @@ def origin_line(origin: Origin) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def write_json(names: dict[str, str], document: Verdict | dict[str, Any], *, indent: int | None = 2) -> None:
+def write_json(names: Mapping[str, str | list[str]], document: Verdict | dict[str, Any], *, indent: int | None = 2) -> None:
     """Write a verdict, or what else has a schema number, with the names of what it is about behind that number."""
     import json
 

@@ -94,8 +94,17 @@ pub struct Assembly {
 impl Device {
     /// The pieces of the stream, in the order in which the driver gets them.
     pub fn extents(&self) -> impl Iterator<Item = Extent> + '_ {
-        let packets = self.packets.iter().filter(|packet| !packet.is_config).map(|packet| packet.extent);
-        self.main.iter().copied().chain(packets)
+        self.main.iter().copied().chain(self.packet_extents())
+    }
+
+    /// Of these, the pieces that came in packets.
+    pub fn packet_extents(&self) -> impl Iterator<Item = Extent> + '_ {
+        self.packets.iter().filter(|packet| !packet.is_config).map(|packet| packet.extent)
+    }
+
+    /// Where the stream first speaks of the device: channel and offset.
+    pub const fn first(&self) -> (u32, u64) {
+        self.first
     }
 
     /// Bytes of the stream.
@@ -122,7 +131,7 @@ impl Device {
     ) -> impl Iterator<Item = Reason> + 'a {
         let config = self.config.iter();
         config.flat_map(move |config| {
-            let space = config.layout.offset.saturating_add(widen(super::vfio::CONFIG_HEAD));
+            let space = config.layout.space_offset();
             let differences = ConfigSpace(&config.space).differences(target, skip_vendor_specific);
             differences.filter(|difference| difference.compared).map(move |difference| {
                 let at = space.saturating_add(u64::from(difference.offset));

@@ -301,6 +301,13 @@ pub struct ConfigLayout {
     pub rest: u32,
 }
 
+impl ConfigLayout {
+    /// Offset of the PCI configuration space in the channel.
+    pub fn space_offset(&self) -> u64 {
+        self.offset.saturating_add(crate::bytes::widen(super::vfio::CONFIG_HEAD))
+    }
+}
+
 /// The first message of a multifd channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Channel {

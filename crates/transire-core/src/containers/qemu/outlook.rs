@@ -267,6 +267,11 @@ impl Destination {
         Self { machine, write: Vec::new(), writing: None, failed: None, depends: None, completed: false }
     }
 
+    /// The machine. What only the stream tells of it, such as its type, is set before the event that needs it is taken.
+    pub const fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
     /// Takes an event of the walk through the main channel.
     pub fn take(&mut self, reader: &QemuReader, event: &Event<'_>) {
         if self.is_over() || matches!(event, Event::Need(_) | Event::Passed | Event::Skip(_)) {

@@ -78,6 +78,30 @@ pub struct Ram {
 }
 
 impl Ram {
+    /// Adds what another channel of the same migration has.
+    pub fn add(&mut self, other: &Self) {
+        fn more(sum: &mut u64, count: u64) {
+            *sum = sum.saturating_add(count);
+        }
+        more(&mut self.bytes, other.bytes);
+        self.blocks = self.blocks.saturating_add(other.blocks);
+        more(&mut self.pages, other.pages);
+        more(&mut self.zero_pages, other.zero_pages);
+        more(&mut self.xbzrle_pages, other.xbzrle_pages);
+        more(&mut self.xbzrle_bytes, other.xbzrle_bytes);
+        more(&mut self.compressed_pages, other.compressed_pages);
+        more(&mut self.compressed_bytes, other.compressed_bytes);
+        more(&mut self.names, other.names);
+        more(&mut self.flushes, other.flushes);
+        more(&mut self.runs, other.runs);
+        self.mapped_blocks = self.mapped_blocks.saturating_add(other.mapped_blocks);
+        more(&mut self.mapped_pages, other.mapped_pages);
+        more(&mut self.packets, other.packets);
+        more(&mut self.packet_pages, other.packet_pages);
+        more(&mut self.packet_zero_pages, other.packet_zero_pages);
+        more(&mut self.packet_bytes, other.packet_bytes);
+    }
+
     pub(super) const NONE: Self = Self {
         bytes: 0,
         blocks: 0,

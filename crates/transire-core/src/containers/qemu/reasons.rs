@@ -124,6 +124,9 @@ crate::catalogue! { CATALOGUE;
     DEVICE_MISSING: "qemu.device-missing", Incompatible,
         "the target has a VFIO device that the stream does not mention; QEMU completes, and it keeps what it held before",
         "save the device with its machine, or take it out of the target";
+    DEVICE_UNEXPECTED: "qemu.device-unexpected", Incompatible,
+        "the stream has a VFIO device that none of the targets is for; a QEMU without it fails to load the stream",
+        "give the target a device at that place, and name it: DEVICE=TARGET";
     DEVICE_CONFIG_DIFFERS: "qemu.device-config-differs", Incompatible,
         "the PCI configuration in the stream is that of another device than the target's",
         "give the target a device of the same kind";
