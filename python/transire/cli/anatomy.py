@@ -20,7 +20,17 @@ ROW = 16
 
 def show_inspection(screen: Screen, subject: str, inspection: Inspection, *, dump: bool) -> None:
     """Write every structure, then the verdict on the structure."""
-    structures = inspection.structures
+    screen.line(f"{printable(subject)}: ", (inspection.format or "no known format", "bold"))
+    show_structures(screen, inspection.structures, dump=dump)
+    if inspection.dropped:
+        screen.line()
+        screen.line(f"{inspection.dropped} more structures are not shown")
+    screen.line()
+    show_verdict(screen, subject, inspection.verdict, passed="well-formed")
+
+
+def show_structures(screen: Screen, structures: tuple[Structure, ...], *, dump: bool) -> None:
+    """Write structures, their columns as wide as the widest of all needs."""
     fields = [field for structure in structures for field in structure.fields]
     widths = (
         max((len(str(field.offset)) for field in fields), default=0),
@@ -28,17 +38,11 @@ def show_inspection(screen: Screen, subject: str, inspection: Inspection, *, dum
         max((len(field.name) for field in fields), default=0),
         min(max((len(_value(field)) for field in fields), default=0), VALUE_MAX),
     )
-    screen.line(f"{printable(subject)}: ", (inspection.format or "no known format", "bold"))
     for structure in structures:
         screen.line()
         _show_structure(screen, structure, widths)
         if dump:
             _dump(screen, structure)
-    if inspection.dropped:
-        screen.line()
-        screen.line(f"{inspection.dropped} more structures are not shown")
-    screen.line()
-    show_verdict(screen, subject, inspection.verdict, passed="well-formed")
 
 
 def _show_structure(screen: Screen, structure: Structure, widths: tuple[int, int, int, int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 import re
 import sys
 from typing import TYPE_CHECKING, BinaryIO
@@ -10,9 +11,19 @@ from typing import TYPE_CHECKING, BinaryIO
 import transire
 from transire import Profile, ProfileError, Target
 from transire.cli.anatomy import show_inspection
-from transire.cli.arguments import PLAIN, SEVERAL, VERDICTS, add_format, add_json, command
+from transire.cli.arguments import (
+    PLAIN,
+    SEVERAL,
+    VERDICTS,
+    add_format,
+    add_input,
+    add_json,
+    add_offset,
+    command,
+)
+from transire.cli.contents import show_contents
 from transire.cli.failure import NOTHING_JUDGED, CommandError, about, complain
-from transire.cli.files import TEXT_MAX, called, read_once, standard_input
+from transire.cli.files import TEXT_MAX, called, container_in, migrations_in, read_once, source_of, standard_input
 from transire.cli.judging import SEVERITY
 from transire.cli.profiles import show_profile
 from transire.cli.progress import progress
@@ -57,17 +68,33 @@ With a NAME, all that is known of that vendor or format.""",
         description="""
 Show every structure of a stream, sealed ones opened, and of each field the offset,
 the raw bytes, the value and the meaning. A damaged stream is shown as far as it
-can be read. A profile is shown as `transire profile show` does.""",
+can be read. A profile is shown as `transire profile show` does.
+
+Of a migration stream of QEMU: every section with its offset and size, RAM summed
+up, and every VFIO device with its structures. The files of a migration with several
+channels are given together.""",
         examples="""
 transire inspect device.bin
 transire inspect device.sealed --hex
+transire inspect vm.stream --extract devices
+transire inspect main.bin channel1.bin channel2.bin --json
 transire inspect *.bin --json | jq -r '[.file, .outcome] | @tsv'""",
         codes=VERDICTS.replace("compatible: load it  ", "well-formed          ") + SEVERAL,
     )
     added.add_argument("file", nargs="+", metavar="FILE", help="a stream or a profile")
     add_json(added, "for machines, one object a file (a line each, for several)")
     added.add_argument("--hex", action="store_true", help="add a dump of each structure, with the names of its fields")
+    added.add_argument(
+        "--describe", action="store_true", help="print the description of itself that a migration stream carries"
+    )
+    added.add_argument(
+        "--extract",
+        metavar="DIR",
+        help="write the stream of each device of a migration to a file in this directory; none is written over",
+    )
+    add_input(added)
     add_format(added)
+    add_offset(added)
 
 
 def formats(arguments: Namespace) -> int:
@@ -163,36 +190,49 @@ def inspect(arguments: Namespace) -> int:
     """Run `transire inspect`."""
     read_once(arguments.file)
     screen = Screen(sys.stdout)
-    indent = None if len(arguments.file) > 1 else 2
+    groups = migrations_in(arguments.file, arguments.offset)
+    indent = None if len(groups) > 1 else 2
     outcomes = []
-    for number, name in enumerate(arguments.file):
+    for number, names in enumerate(groups):
+        subject = ", ".join(map(called, names))
         try:
-            with about(called(name)):
-                found = _look(name, arguments.format)
+            with about(subject):
+                found = _look(names, arguments)
         except CommandError as error:
             complain(str(error))
             continue
         outcomes.append(transire.Outcome.COMPATIBLE if isinstance(found, Profile) else found.verdict.outcome)
+        named = {"file": names[0]} if len(names) == 1 else {"files": names}
         if arguments.json and isinstance(found, Profile):
-            import json
-
             write_json(
-                {"file": name},
+                named,
                 {**json.loads(found.to_json()), "format": "profile", "outcome": "compatible"},
                 indent=indent,
             )
         elif arguments.json and not isinstance(found, Profile):
-            write_json({"file": name}, found.to_dict(), indent=indent)
+            write_json(named, {**found.to_dict(), **_description(found)}, indent=indent)
         else:
             if number:
                 screen.line()
             if isinstance(found, Profile):
-                show_profile(screen, called(name), found)
+                show_profile(screen, subject, found)
+            elif found.container is not None:
+                show_contents(screen, [called(name) for name in names], found, dump=arguments.hex)
             else:
-                show_inspection(screen, called(name), found, dump=arguments.hex)
-    if len(outcomes) < len(arguments.file):
+                show_inspection(screen, subject, found, dump=arguments.hex)
+    if len(outcomes) < len(groups):
         return NOTHING_JUDGED
     return max(outcomes, key=SEVERITY.index).exit_code
+
+
+def _description(found: Inspection) -> dict[str, Any]:
+    """Give the stream's description of itself, where it was asked for; malformed JSON as a text."""
+    if found.container is None or found.container.description is None:
+        return {}
+    try:
+        return {"description": json.loads(found.container.description)}
+    except ValueError:
+        return {"description": found.container.description}
 
 
 class _Continued:
@@ -208,24 +248,53 @@ class _Continued:
         return taken or self.rest.read(size) or b""
 
 
-def _look(name: str, format_name: str | None) -> Inspection | Profile:
-    """Open what is a stream or a text."""
+def _look(names: list[str], arguments: Namespace) -> Inspection | Profile:
+    """Open what is a stream, a migration or a text."""
+    name = names[0]
+    of_migration = arguments.input == "qemu" or container_in(name, arguments.offset) is not None
+    if of_migration or arguments.extract is not None or arguments.offset:
+        sources = source_of(name) if len(names) == 1 else [source_of(each) for each in names]
+        with progress(", ".join(map(called, names))) as watch:
+            if arguments.extract is not None:
+                return transire.extract(
+                    sources,
+                    arguments.extract,
+                    input=arguments.input,
+                    format=arguments.format,
+                    offset=arguments.offset,
+                    describe=arguments.describe,
+                    progress=watch,
+                )
+            return transire.inspect(
+                sources,
+                input=arguments.input,
+                format=arguments.format,
+                offset=arguments.offset,
+                describe=arguments.describe,
+                progress=watch,
+            )
     if name == "-":
-        return _look_at(standard_input(), called(name), format_name)
+        return _look_at(standard_input(), called(name), arguments)
     with open(name, "rb") as file:  # noqa: PTH123  # a path of any form, as it was typed
-        return _look_at(file, called(name), format_name)
+        return _look_at(file, called(name), arguments)
 
 
-def _look_at(file: BinaryIO, name: str, format_name: str | None) -> Inspection | Profile:
+def _look_at(file: BinaryIO, name: str, arguments: Namespace) -> Inspection | Profile:
     head = file.read(HEAD)
-    if format_name is None and _is_text(head):
+    if arguments.format is None and arguments.input == "auto" and _is_text(head):
         text = head + file.read(TEXT_MAX + 1 - len(head))
         profile = _profile_in(text)
         if profile is not None:
             return profile
         return transire.inspect(text)
     with progress(name) as watch:
-        return transire.inspect(_Continued(head, file), format=format_name, progress=watch)
+        return transire.inspect(
+            _Continued(head, file),
+            input=arguments.input,
+            format=arguments.format,
+            describe=arguments.describe,
+            progress=watch,
+        )
 
 
 def _is_text(head: bytes) -> bool:

@@ -78,7 +78,8 @@ def _show_device(screen: Screen, device: Device, passed: str) -> None:
     outcome = verdict.outcome
     name = passed if outcome is Outcome.COMPATIBLE else str(outcome)
     what = f", {verdict.format}" if verdict.format else ""
-    length = f", {device.length} bytes in {len(device.extents)} pieces" if device.extents else ""
+    pieces = "1 piece" if len(device.extents) == 1 else f"{len(device.extents)} pieces"
+    length = f", {device.length} bytes in {pieces}" if device.extents else ""
     screen.line("device ", (printable(device.name) or "(any)", "bold"), ": ", (name, STYLES[outcome]), what, length)
     for reason in verdict.reasons:
         _show_reason(screen, reason)

@@ -27,7 +27,7 @@ use crate::containers::libvirt::{Opened, SaveImage, reasons as of_libvirt};
 use crate::containers::qemu::assembly::{Assembly, Device, Extent, Finding};
 use crate::containers::qemu::outlook::{Cause, Destination, Outlook, Slot};
 use crate::containers::qemu::pci::{ConfigSpace, Place, skips_vendor_specific};
-use crate::containers::qemu::{ConfigLayout, Description, Event as Walked, Item, QemuReader, reasons};
+use crate::containers::qemu::{ConfigLayout, Description, Event as Walked, Item, Kind, QemuReader, reasons};
 use crate::format::{Layout, Likeness, Registry};
 use crate::recognise::{PREFIX_MAX, Recognised, recognise};
 use crate::target::Target;
@@ -558,7 +558,10 @@ impl Migration {
             self.of_main(&step.event, tell);
         }
         match step.event {
-            Walked::Item(item) => tell(Event::Item(item, &self.reader)),
+            Walked::Item(item) => {
+                self.end_of_device(item, tell);
+                tell(Event::Item(item, &self.reader));
+            }
             Walked::Data { device, index, bytes, .. } => {
                 if let Some(device) = self.assembly.device_of(&self.reader, device)
                     && index.is_none()
@@ -610,6 +613,18 @@ impl Migration {
             && !self.options.devices.read_on
         {
             self.conclude(tell);
+        }
+    }
+
+    /// Ends a device's stream where its sections end: what goes on as it comes has the one channel, so no packet follows.
+    fn end_of_device(&mut self, item: Item, tell: Tell<'_>) {
+        if let Item::SectionEnd(section) = item
+            && section.head.kind == Kind::End
+            && !self.options.devices.read_on
+            && let Some(handler) = self.reader.handlers().get(index(section.head.handler))
+            && let Some(device) = handler.device.and_then(|device| self.assembly.device_of(&self.reader, device))
+        {
+            self.end(device, tell);
         }
     }
 
@@ -778,17 +793,22 @@ impl Migration {
         self.gather();
         self.miss();
         for device in 0..self.devices.len() {
-            let Some(known) = self.assembly.devices().get(device) else { continue };
-            // That a device has no data at all was said, or is not known because the walk did not come to them.
-            if known.length() == 0 || self.options.standard == Standard::Qemu {
-                continue;
-            }
-            if self.devices.get(device).is_some_and(|in_hand| in_hand.gate.is_none()) {
-                self.open(device, &[], true, tell);
-            }
-            self.push(device, &[], true, tell);
+            self.end(device, tell);
         }
         self.foretell();
+    }
+
+    /// Ends a device's stream.
+    fn end(&mut self, device: usize, tell: Tell<'_>) {
+        // That a device has no data at all is said by what is missing, or not known where the walk did not come to them.
+        let is_empty = self.assembly.devices().get(device).is_none_or(|known| known.length() == 0);
+        if is_empty || self.options.standard == Standard::Qemu {
+            return;
+        }
+        if self.devices.get(device).is_some_and(|in_hand| in_hand.gate.is_none()) {
+            self.open(device, &[], true, tell);
+        }
+        self.push(device, &[], true, tell);
     }
 
     /// The targets whose devices the stream does not mention.
