@@ -92,7 +92,10 @@ def beyond(data: bytes, found: str | None) -> bool:
     if data[:8] == b"TRANSIRE" and data[32:36] == b"\x01\x80\x03\x00":
         length = int.from_bytes(data[36:40], "little")
         return data[40 : 40 + length] in NOT_IN_REFERENCE
-    return found is not None and found.encode() in FORMATS_NOT_IN_REFERENCE
+    # Nor does it know containers.
+    return found is not None and (
+        found.encode() in FORMATS_NOT_IN_REFERENCE or transire.container_of(data[:16]) == found
+    )
 
 
 class Tolerated(NamedTuple):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import runpy
 import struct
 import sys
@@ -380,6 +381,22 @@ NOT_COVERED = {
     "format.describes-target": "no target's own record is known here",
     "stream.stalled": "only a running reader with a deadline can say it: it does not follow from bytes",
 }
+
+
+def add_containers() -> None:
+    """Adds the reasons of containers, which are those of their pages, and are not covered."""
+    for page in sorted((Path(__file__).parent.parent / "docs" / "containers").glob("*.md")):
+        rows = re.findall(r"^\| `([a-z.-]+)` \| ([a-z]+)", page.read_text("utf-8"), re.MULTILINE)
+        assert rows, page
+        for kind, outcome in rows:
+            assert kind not in OUTCOME_OF, kind
+            OUTCOME_OF[kind] = outcome
+            NOT_COVERED[kind] = (
+                "containers have captures and golden tables of their own: fixtures/qemu, fixtures/qemu-vfio"
+            )
+
+
+add_containers()
 
 
 def why(reason: str, offset: int | None = None, about: str | None = None, *, inside: bool = False) -> dict[str, Any]:

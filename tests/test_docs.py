@@ -335,10 +335,10 @@ def test_the_targets_of_the_guide_load(number: int, tmp_path: Path) -> None:
 def catalogue() -> dict[str, str]:
     """Every reason id of the code with its outcome."""
     found: dict[str, str] = {}
-    block_pattern = r"^ *(?:crate::)?catalogue! \{(.*?)^ {4}\}$"
+    block_pattern = r"^( *)(?:crate::)?catalogue! \{(.*?)^\1\}$"
     row_pattern = r'^\s*[A-Z0-9_]+:\s*"([^"]+)",\s*([A-Z][a-z]+),'
     for path in sorted(CORE.rglob("*.rs")):
-        for block in re.findall(block_pattern, path.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+        for _, block in re.findall(block_pattern, path.read_text("utf-8"), re.MULTILINE | re.DOTALL):
             for identity, outcome in re.findall(row_pattern, block, re.MULTILINE):
                 assert identity not in found, f"{identity} stands twice"
                 found[identity] = outcome.lower()
@@ -356,8 +356,12 @@ def listed_ids(text: str) -> list[tuple[str, str]]:
     ]
 
 
+# Pages of vendors and of containers, each with the reason ids that only it gives.
+PAGES = sorted(path for folder in ("vendors", "containers") for path in (DOCS / folder).glob("*.md"))
+
+
 def test_reason_ids_are_those_of_the_code() -> None:
-    pages = [path.read_text("utf-8") for path in sorted((DOCS / "vendors").glob("*.md"))]
+    pages = [path.read_text("utf-8") for path in PAGES]
     listed = [row for text in (FORMAT, *pages) if "Reason ids\n" in text for row in listed_ids(text)]
     assert len(listed) == len(dict(listed)), "an id is listed twice"
     assert dict(listed) == catalogue()
@@ -386,8 +390,8 @@ def test_no_page_names_a_reason_id_that_does_not_exist(path: Path) -> None:
         assert name in known or name[name.index(".") :] in known, name
 
 
-@pytest.mark.parametrize("path", sorted((DOCS / "vendors").glob("*.md")), ids=lambda path: path.name)
-def test_the_page_of_a_vendor_lists_its_reason_ids(path: Path) -> None:
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_a_page_lists_its_reason_ids(path: Path) -> None:
     own = {identity for identity in catalogue() if identity.startswith(path.stem + ".")}
     assert {identity for identity, _ in listed_ids(path.read_text("utf-8"))} == own
 

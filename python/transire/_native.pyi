@@ -56,7 +56,7 @@ class _HasFileno(Protocol):
 
 _Source: TypeAlias = bytes | bytearray | memoryview | str | os.PathLike[str] | _Reads | _HasFileno
 _Sink: TypeAlias = _HasFileno
-_Channels: TypeAlias = list[_Source] | list[bytes] | list[str] | tuple[_Source, ...]
+_Channels: TypeAlias = Sequence[_Source]
 _Targets: TypeAlias = Target | Sequence[Target] | Mapping[str, Target] | Mapping[str | None, Target]
 _Progress: TypeAlias = Callable[[int, int | None], object]
 

@@ -2,6 +2,8 @@
 //! than the limits say, whatever comes in.
 #![allow(unsafe_code)] // An allocator that counts is one.
 
+#[path = "qemu/made.rs"]
+mod made;
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -310,6 +312,55 @@ fn random_inputs_stay_within_the_limits() {
         let peak = peak(&bytes, chunk);
         assert!(peak <= CONSTANT + bytes.len(), "round {round}: {peak}");
     }
+}
+
+#[test]
+fn a_migration_allocates_nothing_for_a_page() {
+    use transire_core::gate::migration::{DeviceTarget, Machine, Migration, Next, Options as MigrationOptions};
+
+    // Pages and zero pages in the PART section of RAM, between which nothing else changes.
+    let stream = |pages: u64| {
+        let device = fixture("mtty1-text.bin");
+        let made = made::Made::new(&[]).ram(pages * 2).vfio(1, &made::setup());
+        let mut made = made.u8(2).u32(1);
+        for page in 0..pages {
+            let block = if page == 0 { 0 } else { 0x20 };
+            made = made.u64((page * 4096) | 0x08 | block);
+            if page == 0 {
+                made = made.text("pc.ram");
+            }
+            made = made.bytes(&[0xa5; 4096]).u64(((pages + page) * 4096) | 0x02 | 0x20).u8(0);
+        }
+        let made = made.u64(0x10).footer(1).vfio(2, &made::data(&device[..24]));
+        made.ram_end().vfio(3, &made::data(&device[24..])).vfio(4, &made::config(256, 0)).end().0
+    };
+    let cost = |pages: u64| {
+        let input = stream(pages);
+        let targets = vec![DeviceTarget { device: None, target: target(1) }];
+        let run = || {
+            let mut migration =
+                Migration::new(VENDORS, Some(targets), Machine::default(), MigrationOptions::default()).unwrap();
+            let (mut start, mut end) = (0, 0);
+            loop {
+                let step = migration.step(&input[start..end], end == input.len(), &mut |_| {});
+                start += step.used;
+                match step.next {
+                    Next::Need(need) => end = (start + need).next_multiple_of(65_536).min(input.len()),
+                    Next::Skip(_) => {}
+                    Next::Over => break,
+                }
+            }
+            migration.finish(&mut |_| {});
+            assert!(migration.is_complete(), "{:?}", migration.verdict());
+            assert_eq!(start, input.len());
+        };
+        let ((), calls, most) = measured(run);
+        (calls, most)
+    };
+    let (few, many) = (cost(16), cost(4096));
+    say(&format!("16 pages: {few:?}, 4096 pages: {many:?} (calls, bytes)"));
+    assert_eq!(few, many);
+    assert!(many.1 < 64 << 10);
 }
 
 /// Shows a count of what was proved. The test runner holds back what the printing macros write, and this is to be seen.

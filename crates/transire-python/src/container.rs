@@ -446,7 +446,7 @@ impl Inspector {
             }
             Item::Record(record) => self.record(record, reader),
             Item::Channel(first) => {
-                let part = plain("channel", 0, None);
+                let part = plain("channel", self.position, Some(64));
                 self.keep(named(part, first.id.to_string()));
             }
             Item::PackageEnd { offset } => self.keep(plain("package-end", offset, Some(0))),

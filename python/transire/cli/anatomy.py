@@ -48,7 +48,9 @@ def show_structures(screen: Screen, structures: tuple[Structure, ...], *, dump: 
 def _show_structure(screen: Screen, structure: Structure, widths: tuple[int, int, int, int]) -> None:
     number = "" if structure.number is None else f"[{structure.number}]"
     where = "offset in the payload" if structure.in_payload else "offset"
-    screen.line((f"{structure.name}{number}", "bold"), f"  {where} {structure.offset}, {structure.length} bytes")
+    of_channel = f" of channel {structure.channel}" if structure.channel else ""
+    place = f"  {where} {structure.offset}{of_channel}, {structure.length} bytes"
+    screen.line((f"{structure.name}{number}", "bold"), place)
     offset_width, raw_width, name_width, value_width = widths
     for field in structure.fields:
         screen.line(

@@ -25,9 +25,10 @@ def show_contents(screen: Screen, names: Sequence[str], inspection: Inspection, 
     screen.line(f"{printable(subject)}: ", (inspection.format or "no known container", "bold"), _machine(contents))
     if contents.image is not None:
         image = contents.image
+        finished = "finished" if image["finished"] else "not finished"
         screen.line(
-            f"saved by libvirt: version {image['version']}, {image['format']}, "
-            f"{'finished' if image['finished'] else 'not finished'}, the stream begins at offset {image['stream_offset']}"
+            f"saved by libvirt: version {image['version']}, {image['format']}, {finished}, "
+            f"the stream begins at offset {image['stream_offset']}"
         )
     _show_parts(screen, names, contents)
     screen.line()
@@ -114,10 +115,12 @@ def _show_device(screen: Screen, device: Device, *, dump: bool) -> None:
     if config is None:
         screen.line("  no PCI configuration")
     else:
+        of_channel = f" of channel {config['channel']}" if config["channel"] else ""
         names = ", ".join(f"{each['name']} at {each['offset']:#04x}" for each in config["capabilities"])
         screen.line(
             f"  PCI configuration {config['pci_id']}, subsystem {config['subsystem_id']}, class {config['class']}, "
-            f"{config['length']} bytes at offset {config['offset']}; capabilities: {names or 'none'}"
+            f"{config['length']} bytes at offset {config['offset']}{of_channel}; "
+            f"capabilities: {names or 'none'}"
         )
     if device.path is not None:
         screen.line("  written to ", (printable(device.path), "bold"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 import re
 import sys
 from typing import TYPE_CHECKING, BinaryIO
@@ -204,6 +203,8 @@ def inspect(arguments: Namespace) -> int:
         outcomes.append(transire.Outcome.COMPATIBLE if isinstance(found, Profile) else found.verdict.outcome)
         named = {"file": names[0]} if len(names) == 1 else {"files": names}
         if arguments.json and isinstance(found, Profile):
+            import json
+
             write_json(
                 named,
                 {**json.loads(found.to_json()), "format": "profile", "outcome": "compatible"},
@@ -229,6 +230,8 @@ def _description(found: Inspection) -> dict[str, Any]:
     """Give the stream's description of itself, where it was asked for; malformed JSON as a text."""
     if found.container is None or found.container.description is None:
         return {}
+    import json
+
     try:
         return {"description": json.loads(found.container.description)}
     except ValueError:

@@ -102,7 +102,9 @@ def origin_line(origin: Origin) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def write_json(names: Mapping[str, str | list[str]], document: Verdict | dict[str, Any], *, indent: int | None = 2) -> None:
+def write_json(
+    names: Mapping[str, str | list[str]], document: Verdict | dict[str, Any], *, indent: int | None = 2
+) -> None:
     """Write a verdict, or what else has a schema number, with the names of what it is about behind that number."""
     import json
 

@@ -168,9 +168,7 @@ pub(super) fn destination(
         }
     }
     let (handlers, blocks) = (machine.handlers.clone(), machine.blocks.clone());
-    // Of its type and mapped-ram nothing is said: they are taken to be as in the stream.
-    let (machine, mapped_ram) = (None, None);
-    Ok(Destination::new(Modelled { machine, mapped_ram, devices, handlers, blocks, skip_vendor_specific: true }))
+    Ok(Destination::new(Modelled { devices, handlers, blocks, ..Modelled::default() }))
 }
 
 /// The model of the driver that loads a target, opened.
