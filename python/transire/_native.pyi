@@ -204,6 +204,8 @@ class Machine:
         ram: Mapping[str, int] | None = None,
         configs: Mapping[str, bytes] | None = None,
         skip_vendor_specific: bool | None = None,
+        machine_type: str | None = None,
+        mapped_ram: bool | None = None,
     ) -> Machine: ...
     @staticmethod
     def read(source: _Source, *, offset: int = 0) -> Machine: ...
@@ -215,6 +217,10 @@ class Machine:
     def configs(self) -> dict[str, bytes]: ...
     @property
     def skip_vendor_specific(self) -> bool | None: ...
+    @property
+    def machine_type(self) -> str | None: ...
+    @property
+    def mapped_ram(self) -> bool | None: ...
 
 @final
 class Prediction:

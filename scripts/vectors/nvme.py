@@ -19,7 +19,7 @@ REASONS_OF_VENDOR = {
 UUID = "0b6ff1d2-6f0c-4f0e-8d39-5c4f6c7f4f11"
 STANDARD, RFC, GIVEN = "nvme-2.1", "nvme-rfc-2025", ":vendor-part=given"
 # What no state says, and every target asks.
-LACKING = [("pci_id.not-in-profile", None), ("driver_version.not-in-profile", None)]
+LACKING = [("pci_id.absent", None), ("driver_version.absent", None)]
 
 
 def target(layout: str = "nvme-2.1", **attributes: Any) -> dict[str, Any]:

@@ -133,7 +133,7 @@ TEXTS = documented() | {
 ATTRIBUTES = {"alike": b"\x13", "unlike": b"\x2b", "source": b"\x03", "both": b"\x13\x2b\x03\x28\x0e\x3f"}
 JUDGED = {
     f"{vendor}-{name}": bytes([number, 9]) + (how * 40)[:40] + bytes(at * step % 256 for at in range(300))
-    for number, vendor in enumerate(["mtty", "gvt-g", "nvme", "qat", "ccw", "ap", "nvidia"])
+    for number, vendor in enumerate(["mtty", "gvt-g", "nvme", "qat", "mlx5", "virtio", "ccw", "ap", "nvidia"])
     for (name, how), step in zip(ATTRIBUTES.items(), (3, 7, 11, 37), strict=True)
 }
 

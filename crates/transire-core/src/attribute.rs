@@ -1063,6 +1063,22 @@ pub trait Attributes {
     fn place(&self, _id: AttributeId) -> Option<(u64, u32)> {
         None
     }
+
+    /// Why there is no value, where there is none.
+    fn absence(&self, _id: AttributeId) -> Absence {
+        Absence::Unstated
+    }
+}
+
+/// Why a side has no value of an attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// It was not stated, and could have been.
+    Unstated,
+    /// The part of the stream that has it was not read yet. What is asked of the attribute waits for that part.
+    Awaited,
+    /// No native stream of the format says it. That is worth a note where a rule would have it; an envelope can say it.
+    Unsaid,
 }
 
 #[cfg(test)]

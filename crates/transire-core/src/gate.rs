@@ -14,7 +14,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::attribute::{AttributeId, Attributes, Value};
+use crate::attribute::{Absence, AttributeId, Attributes, Value};
 use crate::bytes::{index, widen};
 use crate::format::{Choices, Event, Format, Layout, Reader, Registry};
 use crate::judge::{judge, judge_seal};
@@ -746,6 +746,15 @@ impl Attributes for Source<'_> {
         match self.native.filter(|native| native.value(id).is_some()) {
             Some(native) => native.place(id),
             None => self.header.and_then(|header| header.place(id)),
+        }
+    }
+
+    fn absence(&self, id: AttributeId) -> Absence {
+        match (self.native.map_or(Absence::Unstated, |native| native.absence(id)), self.header) {
+            (absence, None) => absence,
+            (Absence::Awaited, Some(header)) if header.value(id).is_none() => Absence::Awaited,
+            // What the payload cannot say, the header could have said.
+            _ => Absence::Unstated,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `judge`: a source profile is held against a target. Pure: the same two and the same time give the same verdict.
 
-use crate::attribute::{AGGREGATION, AttributeId, Attributes, DIGEST, VENDOR, Value};
+use crate::attribute::{AGGREGATION, Absence, AttributeId, Attributes, DIGEST, VENDOR, Value};
 use crate::profile::Profile;
 use crate::rule::{Absent, Capacity, Compare, Comparison, Mismatch, Pair, Resource, Rule};
 use crate::target::{Accept, Operand, Target};
@@ -93,6 +93,10 @@ impl Attributes for Complete<'_> {
 
     fn place(&self, id: AttributeId) -> Option<(u64, u32)> {
         self.stated.place(id)
+    }
+
+    fn absence(&self, id: AttributeId) -> Absence {
+        self.stated.absence(id)
     }
 }
 
@@ -222,7 +226,17 @@ impl Case<'_> {
         if matches!(terms.compare, Compare::Ignore) {
             return;
         }
-        let source = present(self.source.value(terms.source), terms.source_absent);
+        let stated = self.source.value(terms.source);
+        if stated.is_none() {
+            match self.source.absence(terms.source) {
+                Absence::Awaited => return,
+                Absence::Unsaid if terms.source_absent == Absent::Unknown => {
+                    return verdict_note(terms, Some(reasons::ABSENT), terms.source, verdict);
+                }
+                Absence::Unsaid | Absence::Unstated => {}
+            }
+        }
+        let source = present(stated, terms.source_absent);
         if let Err(Lack::PassOver(note)) = source {
             verdict_note(terms, note, terms.source, verdict);
             return;

@@ -19,6 +19,7 @@
 //! | [`report`] | reasons in words |
 //! | [`format`](mod@format) | what every format is to the rest |
 //! | [`whole`] | the reader of formats whose streams are held whole |
+//! | [`records`] | the reader of formats that are records behind headers of 16 bytes |
 //! | [`vendors`] | one room a vendor, and the table of them |
 //! | [`sealed`] | our envelope |
 //! | [`containers`] | what virtual machine monitors write: streams of QEMU |
@@ -45,6 +46,7 @@ pub mod judge;
 pub mod profile;
 pub mod prologue;
 pub mod recognise;
+pub mod records;
 pub mod report;
 pub mod rule;
 pub mod seal;

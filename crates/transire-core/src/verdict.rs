@@ -360,8 +360,8 @@ pub mod reasons {
             "a profile does not say what the rule needs",
             "add the attribute to that side's profile";
         ABSENT: ".absent", Compatible,
-            "a profile does not say what the rule compares; the rule does not insist",
-            "add the attribute to that side's profile to have it compared";
+            "a side does not say what the rule compares, and the rule does not insist; or no native stream can say it",
+            "add the attribute to that side's profile to have it compared; seal the stream to carry it";
         ACCEPTED_BY_TARGET: ".accepted-by-target", Compatible,
             "the target's own rule took the place of the vendor's rule",
             "nothing; the target's file says on what ground";

@@ -1,7 +1,8 @@
 //! Every format's examples: `fixtures/VENDOR/examples.tsv` names them, and what must come of each.
 //!
 //! Columns: `file` and `target` (a TOML file beside it, or `-`), `format` (as users name it, or `-` for recognition),
-//! `outcome`, `reason` and `offset` of the first reason that is no note, else of the first note, `notes` (how many), and
+//! `outcome`, `reason` and `offset` of the first reason that is no note, else of the first note (one on the stream before
+//! one of a rule), `notes` (how many), and
 //! `golden`: `yes` for a small example whose every truncation and every flip of one bit is recorded in `golden/FILE.tsv`,
 //! `yes:N` where only the first N bytes are structure.
 
@@ -36,7 +37,9 @@ impl Asked for Example {
     /// Outcome, and id and offset of the first reason that is no note, else of the first note; how many notes.
     fn said(&self, gate: &Gate) -> (String, String, String, usize) {
         let all = gate.verdict().reasons();
-        let first = all.iter().find(|reason| !reason.is_note()).or(all.first());
+        // A note on the stream says more of it than one on what a profile lacks.
+        let of_stream = all.iter().find(|reason| reason.rule.is_none()).or(all.first());
+        let first = all.iter().find(|reason| !reason.is_note()).or(of_stream);
         let id = first.map_or("-".into(), |reason| report(reason, Some(&gate.source()), self.target.as_deref()).id);
         let offset = first.and_then(Reason::offset).map_or("-".into(), |offset| offset.to_string());
         let notes = all.iter().filter(|reason| reason.is_note()).count();

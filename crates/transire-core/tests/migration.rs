@@ -52,6 +52,8 @@ fn machine(row: &Row) -> Machine {
     let ram = if row["target"].contains("8M RAM") { 8 << 20 } else { 4 << 20 };
     let configs = targets(&row["target"]).into_iter().map(|of| (of.device.unwrap(), space.clone()));
     Machine {
+        machine_type: Some(reader.configuration().machine.clone()),
+        mapped_ram: Some(reader.configuration().mapped_ram),
         handlers: Some(others.map(|handler| (handler.name.clone(), handler.instance)).collect()),
         blocks: vec![(b"pc.ram".to_vec(), ram)],
         configs: configs.collect(),

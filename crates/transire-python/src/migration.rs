@@ -765,22 +765,28 @@ fn config_dict<'py>(py: Python<'py>, config: &Config) -> PyResult<Bound<'py, PyD
 /// `handlers` are identity strings and instance ids of everything else that has state (None: whatever the stream has),
 /// `ram` the blocks of RAM that are known and their bytes, `configs` PCI configuration spaces by device;
 /// `skip_vendor_specific` says whether vendor-specific capabilities are left out where these are compared (None: as the
-/// stream's machine type has it).
+/// stream's machine type has it); `machine_type` is its own (None: the stream's), and `mapped_ram` whether it loads with
+/// mapped-ram (None: as in the stream).
 #[pyclass(frozen, module = "transire")]
 pub(crate) struct Machine(migration::Machine);
 
 #[pymethods]
 impl Machine {
     #[new]
-    #[pyo3(signature = (handlers = None, ram = None, configs = None, skip_vendor_specific = None))]
+    #[pyo3(signature = (handlers = None, ram = None, configs = None, skip_vendor_specific = None, machine_type = None,
+        mapped_ram = None))]
     fn new(
         handlers: Option<Vec<(String, u32)>>,
         ram: Option<std::collections::BTreeMap<String, u64>>,
         configs: Option<std::collections::BTreeMap<String, Vec<u8>>>,
         skip_vendor_specific: Option<bool>,
+        machine_type: Option<String>,
+        mapped_ram: Option<bool>,
     ) -> Self {
         let bytes = |(name, value): (String, _)| (name.into_bytes(), value);
         Self(migration::Machine {
+            machine_type: machine_type.map(String::into_bytes),
+            mapped_ram,
             handlers: handlers.map(|all| all.into_iter().map(|(name, of)| (name.into_bytes(), of)).collect()),
             blocks: ram.unwrap_or_default().into_iter().map(bytes).collect(),
             configs: configs.unwrap_or_default().into_iter().map(|(name, of)| (name.into_bytes(), of)).collect(),
@@ -817,12 +823,16 @@ impl Machine {
             let verdict = Bound::new(py, verdict_of(py, &migration, |_, _| Ok(Besides::default()))?)?;
             return Err(Verdict::exception(&verdict).unwrap_or_else(|| usage("the stream is damaged")));
         }
+        let machine_type = migration.reader().configuration().machine.clone();
         let handlers = migration.reader().handlers().iter().filter(|handler| handler.device.is_none());
         let configs = migration.devices().filter_map(|seen| {
             let config = seen.device?.config.as_ref()?;
             Some((seen.place().to_vec(), config.space.clone()))
         });
         Ok(Self(migration::Machine {
+            machine_type: (!machine_type.is_empty()).then_some(machine_type),
+            // What a file was saved with says nothing of what is loaded next.
+            mapped_ram: None,
             handlers: Some(handlers.map(|handler| (handler.name.clone(), handler.instance)).collect()),
             blocks: blocks.0,
             configs: configs.collect(),
@@ -851,6 +861,18 @@ impl Machine {
             dict.set_item(text(name), PyBytes::new(py, space))?;
         }
         Ok(dict)
+    }
+
+    /// Its type; None where not known.
+    #[getter]
+    fn machine_type(&self) -> Option<String> {
+        self.0.machine_type.as_deref().map(text)
+    }
+
+    /// Whether it loads with mapped-ram; None where that is taken to be as in the stream.
+    #[getter]
+    const fn mapped_ram(&self) -> Option<bool> {
+        self.0.mapped_ram
     }
 
     /// Whether vendor-specific capabilities are left out where configurations are compared.

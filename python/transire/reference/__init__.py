@@ -88,7 +88,7 @@ def _native(name: str, data: bytes, target: Target | None, now: int | None, chos
             if finding.outcome != Outcome.COMPATIBLE:
                 reading.error, reading.ended = finding, False
             continue
-        reading.attributes = finding
+        reading.attributes = {name: stated for name, stated in finding.items() if stated.value.type}
         for reason, rule in judge(finding, target, VENDORS[row.vendor], now) if target and own else ():
             if (reason.id, rule) not in seen:
                 seen.add((reason.id, rule))

@@ -99,6 +99,12 @@ class Stated(NamedTuple):
     offset: int | None
 
 
+AWAITED = Stated(Value(0, None), None)
+"""In place of what a part of the stream has that was not read yet: rules on it wait. No value has type 0."""
+UNSAID = Stated(Value(0, None), -1)
+"""In place of what no native stream of the format says: where a rule would have it, that is a note."""
+
+
 class Known(NamedTuple):
     """A row of a table of attributes. `limit` says which values of the type it may have."""
 

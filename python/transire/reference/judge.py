@@ -63,30 +63,33 @@ def judge(
     source: Mapping[str, Stated], target: Target, vendor: Vendor, now: int | None
 ) -> Iterator[tuple[Reason, str]]:
     """Every finding, with the name of its rule. `now` in seconds since 1970, or None where the time is not known."""
+    lacking = {name: stated for name, stated in source.items() if not stated.value.type}
+    source = {name: stated for name, stated in source.items() if stated.value.type}
     derived = vendor.derive({name: stated.value for name, stated in source.items()})
-    # What only follows from others has no offset.
-    known = {name: Stated(value, None) for name, value in derived.items()} | dict(source)
+    known = {name: Stated(value, None) for name, value in derived.items()} | dict(source)  # what follows has no place
     device = vendor.derive(target.attributes) | target.attributes
     version = device.get("driver_version")
     replaced = frozenset(rule.attribute for rule in vendor.rules if _in_force(rule, target, version))
     both = Both({name: stated.value for name, stated in known.items()}, device, target, replaced)
     named = {name for rule in vendor.rules for name in (rule.attribute, rule.of_target)}
-    noted: set[str] = set()
-    asked: set[str] = set()
+    noted, asked = set[str](), set[str]()
     for rule in (*vendor.rules, *(Rule(name, "ignore") for name in sorted(target.accepts) if name not in named)):
         name = rule.attribute
         meant = _in_force(rule, target, version)
         own = target.accepts[meant[0]] if meant else None
-        for one in _named(rule, target):
-            if one not in noted:
-                note = "accepted-by-target" if one in meant else "accept-out-of-scope"
-                yield Reason(f"{one}.{note}", Outcome.COMPATIBLE), name
-            noted.add(one)
+        for one in (one for one in _named(rule, target) if one not in noted):
+            note = "accepted-by-target" if one in meant else "accept-out-of-scope"
+            yield Reason(f"{one}.{note}", Outcome.COMPATIBLE), name
+        noted.update(_named(rule, target))
         # A rule of the target's own is asked once, however many rows it stands for.
-        if not asked.intersection(meant[:1]) if own else rule.when(both):
-            for reason in _ask(rule, own, known, both, vendor, now):
-                yield reason, name
+        is_asked = not asked.intersection(meant[:1]) if own else rule.when(both)
         asked.update(meant[:1])
+        if not is_asked or lacking.get(name) == a.AWAITED or (own.rule if own else rule.compare) == "ignore":
+            continue
+        if lacking.get(name) == a.UNSAID and rule.source == Absent.WANT:
+            yield Reason(f"{name}.absent", Outcome.COMPATIBLE), name
+        else:
+            yield from ((reason, name) for reason in _ask(rule, own, known, both, vendor, now))
 
 
 def _ask(
@@ -96,8 +99,6 @@ def _ask(
     comparison, operand, newer, ask = rule.compare, None, 0, rule.ask
     if accept:
         comparison, operand, newer, ask = accept.rule, accept.operand, accept.newer, False
-    if comparison == "ignore":
-        return
     one, offset = source.get(name) or (None, None)
     other: Value | None = both.device.get(of_target)
     one = rule.source if one is None and isinstance(rule.source, Value) else one

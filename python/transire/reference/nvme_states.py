@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from construct import Array, Bytes, BytesInteger, Int8ul, Int16ul, Int32ul, Int64ul, Struct, this
 
 from transire.reference import attributes as a
-from transire.reference.attributes import Stated, Value
+from transire.reference.attributes import UNSAID, Stated, Value
 from transire.reference.verdict import Chosen, Like, Outcome, Reason
 
 if TYPE_CHECKING:
@@ -210,7 +210,12 @@ def _read(layout: Layout, data: bytes, ended: bool, chosen: Chosen) -> Iterator[
         yield _corrupt("sizes", layout.sizes[0])
     if header.vss > layout.vendor:
         yield _corrupt("sizes", layout.sizes[1])
-    said = {"vendor": Stated(Value(a.TEXT, "nvme"), None), "state_layout": Stated(Value(a.TEXT, layout.name), None)}
+    said = {
+        "vendor": Stated(Value(a.TEXT, "nvme"), None),
+        "state_layout": Stated(Value(a.TEXT, layout.name), None),
+        "pci_id": UNSAID,
+        "driver_version": UNSAID,
+    }
     if layout is STANDARD:
         said["hmlms"] = Stated(Value(a.BOOL, True), None)
     state, end, completion = None, size, QUEUE

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from construct import Array, Int32ul
 
 from transire.reference import attributes as a
-from transire.reference.attributes import Stated, Value
+from transire.reference.attributes import UNSAID, Stated, Value
 from transire.reference.judge import Absent, Rule, Vendor
 from transire.reference.verdict import Chosen, Like, Outcome, Reason
 
@@ -33,7 +33,7 @@ def read(data: bytes, ended: bool, _: Chosen) -> Iterator[Reason | dict[str, Sta
     if not data:
         yield Reason("stream.truncated", Outcome.TRUNCATED, 0)
         return
-    yield {"vendor": Stated(Value(a.TEXT, "pds"), None)}
+    yield {"vendor": Stated(Value(a.TEXT, "pds"), None), "pci_id": UNSAID}
     if len(data) < size:
         yield Reason("pds.length", Outcome.COMPATIBLE, len(data))
     if len(data) > size:
@@ -45,7 +45,7 @@ VFIO_PCI = Value(a.TEXT, "vfio-pci")
 VENDOR = Vendor(
     (),
     (
-        Rule("pci_id", "equal", Absent.NOTE, Absent.WANT),
+        Rule("pci_id", "equal", Absent.WANT, Absent.WANT),
         Rule("device_api", "is", VFIO_PCI, VFIO_PCI, driver=True, constant=VFIO_PCI),
     ),
     lambda _: {},

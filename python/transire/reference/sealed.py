@@ -376,6 +376,9 @@ class _Native:
         reported = {name: stated for name, stated in header.items() if stated.value.type != a.UNKNOWN}
         follows = vendor.derive({name: stated.value for name, stated in reported.items()})
         known = {name: Stated(value, None) for name, value in follows.items()} | reported
+        # What the payload cannot say, the header could have said.
+        waits = {name for name, stated in source.items() if stated == a.AWAITED and name not in header}
+        source = {name: stated for name, stated in source.items() if stated.value.type or name in waits}
         for name, stated in source.items():
             said = known.get(name)
             if said and said.value != stated.value:
@@ -383,7 +386,8 @@ class _Native:
         if self.target is None or self.target.vendor != source["vendor"].value.plain:
             return
         # What payload and header say together, the payload's value where both have one.
-        inside = {name: Stated(said.value, _in_payload(said.offset)) for name, said in source.items()}
+        inside = {name: said._replace(offset=_in_payload(said.offset)) for name, said in source.items()}
         for reason, rule in judge(header | inside, self.target, vendor, self.now):
             if (reason.id, rule) not in self.seen:
+                self.seen.add((reason.id, rule))
                 self.reading.find(reason._replace(in_payload=isinstance(reason.offset, PayloadOffset)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from transire.reference import ap, ccw, gvt_g, hisi_acc, mtty, nvidia, nvme, nvme_states, pds, qat, xe
+from transire.reference import ap, ccw, gvt_g, hisi_acc, mlx5, mtty, nvidia, nvme, nvme_states, pds, qat, virtio, xe
 from transire.reference.verdict import Like
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ VENDORS: dict[str, Vendor] = {
     "gvt-g": gvt_g.VENDOR,
     "nvme": nvme.VENDOR,
     "qat": qat.VENDOR,
+    "mlx5": mlx5.VENDOR,
+    "virtio": virtio.VENDOR,
     "ccw": ccw.VENDOR,
     "ap": ap.VENDOR,
     "nvidia": nvidia.VENDOR,
@@ -53,6 +55,7 @@ VENDORS: dict[str, Vendor] = {
 """By the value of the attribute `vendor`."""
 FORMATS = {
     "mtty": Format("mtty", begins_with(mtty.MAGIC), mtty.read),
+    "qat": Format("qat", begins_with(qat.MAGIC), qat.read),
     "hisi-acc": Format("hisi-acc", hisi_acc.like, hisi_acc.read),
     "pds": Format("pds", pds.like, pds.read),
     "nvme-2.1": Format("nvme", nvme_states.like_standard, nvme_states.read_standard, nvme_states.settle),
@@ -60,5 +63,7 @@ FORMATS = {
     "nvme-spdk": Format("nvme", nvme_states.like_spdk, nvme_states.refuse_spdk),
     "nvme-ipu-2022": Format("nvme", nvme_states.like_blob, nvme_states.refuse_blob),
     "xe": Format("xe", xe.like, xe.read),
+    "mlx5": Format("mlx5", mlx5.like, mlx5.read, mlx5.settle),
+    "virtio": Format("virtio", virtio.like, virtio.read),
 }
 """By the value of the attribute `payload_format`."""

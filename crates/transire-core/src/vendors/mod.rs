@@ -4,11 +4,13 @@ pub mod ap;
 pub mod ccw;
 pub mod gvt_g;
 pub mod hisi_acc;
+pub mod mlx5;
 pub mod mtty;
 pub mod nvidia;
 pub mod nvme;
 pub mod pds;
 pub mod qat;
+pub mod virtio;
 pub mod xe;
 
 #[cfg(test)]
@@ -28,4 +30,6 @@ pub static VENDORS: Registry = Registry(&[
     &hisi_acc::VENDOR,
     &pds::VENDOR,
     &xe::VENDOR,
+    &mlx5::VENDOR,
+    &virtio::VENDOR,
 ]);

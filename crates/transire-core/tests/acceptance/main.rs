@@ -6,5 +6,9 @@ mod harness;
 mod support;
 
 mod hisi_acc;
+mod mlx5;
 mod mtty;
+mod qat;
+mod records;
+mod virtio;
 mod xe;

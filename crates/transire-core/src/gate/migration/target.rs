@@ -30,6 +30,10 @@ pub struct DeviceTarget {
 /// What is known of the target's machine besides its VFIO devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Machine {
+    /// Its type, such as `pc-q35-10.0`; `None` where that is taken to be the stream's. The standard `qemu` asks it.
+    pub machine_type: Option<Vec<u8>>,
+    /// Whether it loads with mapped-ram; `None` where that is taken to be as in the stream. The standard `qemu` asks it.
+    pub mapped_ram: Option<bool>,
     /// Identity strings and instance ids of everything else that has state; `None` where the machine is taken to have
     /// whatever the stream has. The standard `qemu` asks it.
     pub handlers: Option<Vec<(Vec<u8>, u32)>>,
@@ -167,8 +171,14 @@ pub(super) fn destination(
             devices.push(Slot { name, instance: 0, driver, config });
         }
     }
-    let (handlers, blocks) = (machine.handlers.clone(), machine.blocks.clone());
-    Ok(Destination::new(Modelled { devices, handlers, blocks, ..Modelled::default() }))
+    Ok(Destination::new(Modelled {
+        machine: machine.machine_type.clone(),
+        mapped_ram: machine.mapped_ram,
+        devices,
+        handlers: machine.handlers.clone(),
+        blocks: machine.blocks.clone(),
+        skip_vendor_specific: true,
+    }))
 }
 
 /// The model of the driver that loads a target, opened.

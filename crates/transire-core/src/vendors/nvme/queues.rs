@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use super::{CONTIGUOUS_QUEUES, HMLMS, IO_QUEUES, NONE, QUEUE_ENTRIES, STATE_LAYOUT, STATE_VERSION, VENDOR_FORMAT};
-use crate::attribute::{AttributeId, Attributes, Text, VENDOR, Value};
+use crate::attribute::{Absence, AttributeId, Attributes, DRIVER_VERSION, PCI_ID, Text, VENDOR, Value};
 use crate::bytes::{index, little_endian, widen};
 use crate::format::{Choices, Field, FieldKind, Layout, OptionSpec};
 use crate::verdict::{Datum, Reason, ReasonId};
@@ -216,6 +216,11 @@ impl Attributes for Source {
             number if number == CONTIGUOUS_QUEUES.number() => self.scattered.map(|_| Value::Bool(false)),
             _ => None,
         }
+    }
+
+    fn absence(&self, id: AttributeId) -> Absence {
+        let unsaid = [PCI_ID, DRIVER_VERSION].iter().any(|one| one.number() == id.number());
+        if unsaid { Absence::Unsaid } else { Absence::Unstated }
     }
 
     fn place(&self, id: AttributeId) -> Option<(u64, u32)> {

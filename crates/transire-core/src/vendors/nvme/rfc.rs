@@ -11,7 +11,7 @@ use super::queues::{
     check_counts, check_suspended, check_vendor_part, check_version, header_notes, missing_completion, number,
     queue_findings, reasons, settled_by, word, wrong,
 };
-use crate::attribute::{AttributeId, Attributes, Value};
+use crate::attribute::{Absence, AttributeId, Attributes, Value};
 use crate::bytes::{index, widen};
 use crate::format::{Choices, Field, FieldKind, Format, Glance, Hold, Layout, Likeness, Proves, Role, Share};
 use crate::verdict::{Datum, Reason};
@@ -136,6 +136,10 @@ impl Attributes for RfcSource {
 
     fn place(&self, id: AttributeId) -> Option<(u64, u32)> {
         self.said.place(id)
+    }
+
+    fn absence(&self, id: AttributeId) -> Absence {
+        self.said.absence(id)
     }
 }
 

@@ -13,7 +13,7 @@ mod tests;
 use crate::attribute::{DEVICE_API, Dictionary, PCI_ID, Text, Value};
 use crate::format::Vendor;
 use crate::rule::{
-    Absent, Compare, Origin, OriginKind, Rule, RuleTable, always_possible, derives_nothing, never_contradicts, rule,
+    Absent, Compare, Origin, OriginKind, RuleTable, always_possible, derives_nothing, never_contradicts, rule,
 };
 
 /// The row of the vendor table.
@@ -33,22 +33,18 @@ const VFIO_PCI: Value<'static> = Value::Text(Text::constant("vfio-pci"));
 pub static RULES: RuleTable = RuleTable {
     dictionary: &DICTIONARY,
     rules: &[
-        // A native stream says nothing of its source: an absent id is told, and does not stand in the way.
-        Rule {
-            source_absent: Absent::Note,
-            ..rule(
-                PCI_ID,
-                Compare::Equal,
-                Absent::Unknown,
-                Origin {
-                    kind: OriginKind::Specification,
-                    citation: "device compatibility interface, intel-gvt-dev, 19 Aug 2020: pci_id is equal, or one \
-                               that the target lists; the driver itself checks nothing, and the firmware is not public",
-                    scope: "",
-                    date: "2026-11",
-                },
-            )
-        },
+        rule(
+            PCI_ID,
+            Compare::Equal,
+            Absent::Unknown,
+            Origin {
+                kind: OriginKind::Specification,
+                citation: "device compatibility interface, intel-gvt-dev, 19 Aug 2020: pci_id is equal, or one \
+                           that the target lists; the driver itself checks nothing, and the firmware is not public",
+                scope: "",
+                date: "2026-11",
+            },
+        ),
         rule(
             DEVICE_API,
             Compare::Is(VFIO_PCI),

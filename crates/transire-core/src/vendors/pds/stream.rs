@@ -7,7 +7,7 @@
 use alloc::boxed::Box;
 
 use super::driver;
-use crate::attribute::{AttributeId, Attributes, Text, VENDOR, Value};
+use crate::attribute::{Absence, AttributeId, Attributes, PCI_ID, Text, VENDOR, Value};
 use crate::bytes::widen;
 use crate::format::{
     Choices, Field, FieldKind, Format, Glance, Hold, Layout, Likeness, Proves, Role, Share, settles_nothing,
@@ -83,6 +83,10 @@ pub struct Source;
 impl Attributes for Source {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
         (id.number() == VENDOR.number()).then_some(Value::Text(Text::constant("pds")))
+    }
+
+    fn absence(&self, id: AttributeId) -> Absence {
+        if id.number() == PCI_ID.number() { Absence::Unsaid } else { Absence::Unstated }
     }
 }
 

@@ -22,8 +22,8 @@ fn pairs() {
         ("the same", "", "", &[], Compatible, &[]),
         ("another function", "", "pci_id: 1dd8:1004", &[], Incompatible, &["pci_id.not-equal"]),
         ("one that can be set", "", "pci_id: 1dd8:1004", &[Settable("pci_id")], Fixable, &["pci_id.set"]),
-        ("a source that says nothing", "pci_id: -", "", &[], Compatible, &["pci_id.absent"]),
-        ("neither side says anything", "pci_id: -", "pci_id: -", &[], Compatible, &["pci_id.absent"]),
+        ("a source that says nothing", "pci_id: -", "", &[], Unknown, &["pci_id.not-in-profile"]),
+        ("neither side says anything", "pci_id: -", "pci_id: -", &[], Unknown, &["pci_id.not-in-profile"]),
         ("a target that says nothing", "", "pci_id: -", &[], Unknown, &["pci_id.not-in-profile"]),
         ("another interface", "device_api: vfio-ap", "", &[], Incompatible, &["device_api.not-is"]),
     ];

@@ -7,6 +7,9 @@
 //! Unconfirmed: where a running host shows the three values of the setup block and the VF/PF protocol version. The only
 //! place known for certain is a stream that the device saved.
 
+pub mod driver;
+pub mod stream;
+
 use crate::attribute::{
     AttributeId, Attributes, Constraint, DEVICE_API, Definition, Dictionary, Map, PCI_ID, PciId, Text, Type, Value,
 };
@@ -46,8 +49,8 @@ pub const NO_LIMITS: &str = "none";
 pub static VENDOR: Vendor = Vendor {
     title: "Intel QuickAssist: virtual functions of 4xxx, 401xx, 402xx, 420xx and 6xxx",
     rules: &RULES,
-    formats: &[],
-    reasons: &[reasons::CATALOGUE],
+    formats: &[&stream::FORMAT],
+    reasons: &[reasons::CATALOGUE, stream::reasons::CATALOGUE],
 };
 
 /// The kinds of reasons that only this vendor gives.
@@ -253,7 +256,10 @@ fn rate_limits(pair: &Pair<'_>) -> Comparison {
     outcome
 }
 
-/// One rate limit. `srv` of the driver: 0 asym, 1 sym, 2 dc, 3 decomp.
+/// The services by the driver's number of each (`srv`).
+const SERVICES: [&str; 4] = ["asym", "sym", "dc", "decomp"];
+
+/// One rate limit.
 struct Limit<'a> {
     service: &'a str,
     ring_pairs: u64,
@@ -262,8 +268,6 @@ struct Limit<'a> {
 }
 
 impl<'a> Limit<'a> {
-    const SERVICES: [&'static str; 4] = ["asym", "sym", "dc", "decomp"];
-
     /// `sym 0xf` and `100/200`.
     fn read(key: &'a str, value: &str) -> Option<Self> {
         let (service, ring_pairs) = key.split_once(' ')?;
@@ -274,7 +278,7 @@ impl<'a> Limit<'a> {
         if !digits || !ring_pairs.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
         }
-        Self::SERVICES.contains(&service).then_some(Self {
+        SERVICES.contains(&service).then_some(Self {
             service,
             ring_pairs: u64::from_str_radix(ring_pairs, 16).ok()?,
             committed: committed.parse().ok()?,
