@@ -6,6 +6,9 @@ mod made;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use made::{Made, VFIO, data, setup};
 use transire_core::containers::qemu::assembly::{Assembly, DEVICES_MAX, EXTENTS_MAX};
@@ -222,11 +225,11 @@ fn pieces_of_devices_are_bounded() {
 }
 
 /// A driver that takes everything and keeps the length of its longest write.
-struct Sink(std::rc::Rc<Cell<usize>>);
+struct Sink(Arc<AtomicUsize>);
 
 impl Driver for Sink {
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.0.set(self.0.get().max(bytes.len()));
+        self.0.fetch_max(bytes.len(), Relaxed);
         Ok(())
     }
 
@@ -243,7 +246,7 @@ impl Driver for Sink {
 
 #[test]
 fn a_destination_holds_one_write() {
-    let longest = std::rc::Rc::new(Cell::new(0));
+    let longest = Arc::new(AtomicUsize::new(0));
     let driver = Box::new(Sink(longest.clone()));
     let slot = Slot { name: VFIO.into(), instance: 0, driver, config: None };
     let mut destination = Destination::new(Machine { devices: vec![slot], ..Machine::default() });
@@ -261,6 +264,6 @@ fn a_destination_holds_one_write() {
             }
         }
     });
-    assert_eq!(longest.get(), WRITE_MAX);
+    assert_eq!(longest.load(Relaxed), WRITE_MAX);
     assert!(peak < 3 * WRITE_MAX, "{peak}");
 }
