@@ -1,7 +1,8 @@
 """Runs every benchmark and writes docs/benchmarks.md and docs/benchmarks.svg. `make bench` calls it.
 
-    python scripts/benchmarks.py            everything, in some minutes; fills docs/
-    python scripts/benchmarks.py --quick    a smoke run; fills target/benchmarks/
+    python scripts/benchmarks.py                 everything, in some minutes; fills docs/
+    python scripts/benchmarks.py --quick         a smoke run; fills target/benchmarks/
+    python scripts/benchmarks.py --only-qemu     the section on migration streams anew, the rest of the page as it was
 
 Ratios are of times taken in one run: each round times every way once, and the ratio is the median of those of the
 rounds, so that drift of the machine hits both sides. Nothing is asserted: the table says what is met and what is not.
@@ -29,7 +30,10 @@ from collections import defaultdict
 from html import escape
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import migration_streams
+import plain_walk
 
 import transire
 
@@ -64,6 +68,35 @@ HOW = """\
 - Growth is the peak of the resident set (`VmHWM`, reset beforehand) less what was resident before the call.
 - Nothing here is asserted by a test. That a verdict allocates nothing is one: `tests/allocation.rs` of the core.
 """
+MIGRATION_TITLE = "## Migration streams of QEMU\n"
+FROM_FILES = """\
+Streams of guests of 1 GiB whose pages are all random or all zero, made by `scripts/migration_streams.py`. From a file
+that is in the page cache, walked by `transire.verify` and by `scripts/plain_walk.py`, which reads the way of
+analyze-migration.py in plain Python: time of the walk alone, and of the whole command. `read` reads the file into a
+buffer of the size of ours, again and again, and does nothing else.
+"""
+PIPES_OF_MIGRATIONS = """\
+Through pipes, from a writer to a reader that write and read up to 1 MiB at a time, from the first byte to the last:
+`transire gate --input qemu` in the place of `cat`, whose buffer is of its own choice, and of `dd` with a buffer as big
+as the gate's window.
+"""
+MIGRATION_GROWTH = """\
+What a process grows by: a gate from a pipe, with streams that are made on the fly, and `verify` of the file.
+"""
+WHY_FILE = (
+    "the pages are read with the rest, and `read` alone takes as long (below); a system call for each page, to pass "
+    "over it, takes longer, and a file that is mapped can be cut short under the reader's feet"
+)
+WHY_PIPE = {
+    "random": "writer, reader and what stands between share the cores, and one round differs from the next by more "
+    "than the gate does from `cat`: it reads and writes as `cat` does, and looks at 8 bytes of each page",
+    "zero": "all of it is over in some milliseconds: a record of 9 bytes stands for a page of 4 KiB, and the gate "
+    "looks at every one, which takes it a few ns",
+}
+FILE_TIMES = 50.0
+"""How many times faster than plain Python a file is to be walked."""
+GATE_WINDOW = 2 * MIB + 128 * KIB
+"""The buffer of a gate's process over its source."""
 TOUCHED = 4 * KIB
 """Bytes that a verdict may touch."""
 GROWTH = 4 * MIB
@@ -90,10 +123,11 @@ class Run(NamedTuple):
     pipe_size: int
     pipe_rounds: int
     long_size: int
+    guest_size: int
 
 
-WHOLE = Run(False, (1.0, 3.0), 0.25, GIB, 7, 16 * GIB)
-QUICK = Run(True, (0.2, 0.4), 0.02, 256 * MIB, 2, GIB)
+WHOLE = Run(False, (1.0, 3.0), 0.25, GIB, 7, 16 * GIB, GIB)
+QUICK = Run(True, (0.2, 0.4), 0.02, 256 * MIB, 2, GIB, 256 * MIB)
 
 Rounds = dict[tuple[int, str], list[float]]
 """Nanoseconds of each round, by size and way."""
@@ -103,6 +137,7 @@ def main() -> None:
     """Run everything."""
     parser = argparse.ArgumentParser(description="runs every benchmark and writes the table and the plot")
     parser.add_argument("--quick", action="store_true", help="a smoke run, into target/benchmarks")
+    parser.add_argument("--only-qemu", action="store_true", help="nothing but what is about migration streams")
     parser.add_argument("--into", type=Path, metavar="FOLDER", help="where table and plot go (docs)")
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     parser.add_argument("rest", nargs="*", help=argparse.SUPPRESS)
@@ -113,6 +148,10 @@ def main() -> None:
     run = QUICK if arguments.quick else WHOLE
     into = arguments.into or ROOT / ("target/benchmarks" if run.quick else "docs")
     start = time.monotonic()
+    if arguments.only_qemu:
+        page = into / "benchmarks.md"
+        page.write_text(with_migrations(page.read_text(encoding="utf-8"), migrations(run)), encoding="utf-8")
+        return
     say("verdicts from Rust: criterion")
     rust = verdicts_from_rust(run)
     say("verdicts from Python: pytest-benchmark")
@@ -126,10 +165,11 @@ def main() -> None:
         pipes, touched = through_pipes(run, target)
     say("a long stream")
     long = long_stream(run)
+    section = migrations(run)
     took = time.monotonic() - start
     into.mkdir(parents=True, exist_ok=True)
     (into / "benchmarks.svg").write_text(plot(streams), encoding="utf-8")
-    text = report(rust, python, streams, pipes, touched, long, took, run)
+    text = with_migrations(report(rust, python, streams, pipes, touched, long, took, run), section)
     (into / "benchmarks.md").write_text(text, encoding="utf-8")
     print(text)
 
@@ -280,12 +320,12 @@ def passed(command: Sequence[str], descriptor: int, pipe_size: int) -> tuple[flo
         os.close(to_reader)
         buffer = bytearray(MIB)
         count = os.readv(from_command, [buffer])
-        first = time.perf_counter()
+        first = last = time.perf_counter()
         total = count
-        while count:
-            count = os.readv(from_command, [buffer])
+        # How long a process takes to end is not counted.
+        while count := os.readv(from_command, [buffer]):
+            last = time.perf_counter()
             total += count
-        last = time.perf_counter()
         os.close(from_command)
         said = process.stderr.read().decode() if process.stderr else ""
     if process.returncode or os.waitpid(writer, 0)[1]:
@@ -385,18 +425,23 @@ def part_gate() -> None:
     with Path(os.devnull).open("wb", buffering=0) as sink:
         # Once, so that what Python makes on first use is there.
         transire.gate(transire.seal(b"once", PROFILE, payload_format="opaque"), sink, TARGET)
-        # Where the peak cannot be reset, the one so far counts as growth: too much, never too little.
-        with contextlib.suppress(OSError):
-            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        before = status("VmRSS")
-        start = time.perf_counter()
-        verdict = transire.gate(sys.stdin.buffer, sink, TARGET, input="sealed")
-        took = time.perf_counter() - start
-        if not verdict.complete:
-            sys.exit(f"the gate said {verdict.outcome}")
-        peak = max(status("VmHWM"), status("VmRSS"))
-        assert peak <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB + MIB
-        print(peak - before, took)
+        growth(lambda source: transire.gate(source, sink, TARGET, input="sealed"), sys.stdin.buffer)
+
+
+def growth(judge: Callable[[Any], transire.Verdict], source: object) -> None:
+    """Prints the bytes by which this process grew, and seconds."""
+    # Where the peak cannot be reset, the one so far counts as growth: too much, never too little.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    before = status("VmRSS")
+    start = time.perf_counter()
+    verdict = judge(source)
+    took = time.perf_counter() - start
+    if not verdict.complete:
+        sys.exit(f"the verdict was {verdict.outcome}")
+    peak = max(status("VmHWM"), status("VmRSS"))
+    assert peak <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB + MIB
+    print(peak - before, took)
 
 
 def status(key: str) -> int:
@@ -408,7 +453,128 @@ def status(key: str) -> int:
     raise KeyError(key)
 
 
-PARTS: dict[str, Callable[..., None]] = {"seal": part_seal, "gate": part_gate}
+# Migration streams of QEMU
+
+
+class Walks(NamedTuple):
+    """Seconds of each round, for a kind of guest: by way."""
+
+    kind: str
+    length: int
+    file: dict[str, list[float]]
+    command: dict[str, list[float]]
+    pipes: dict[tuple[int, str], list[float]]
+
+
+def migrations(run: Run) -> str:
+    """The section on migration streams."""
+    walks = []
+    growths = []
+    for kind in ("random", "zero"):
+        say(f"migration streams: {kind} pages")
+        path = ROOT / "target" / f"migration-{kind}-{run.guest_size // MIB}.stream"
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            begun = path.with_suffix(".begun")
+            with begun.open("wb") as file:
+                file.writelines(migration_streams.stream(run.guest_size, is_zero=kind == "zero"))
+            begun.rename(path)
+        walks.append(walked(kind, path, run))
+        growths.append((f"{kind} pages, the file", run.guest_size, *grown_by("verify", str(path))))
+    for kind, size in (("random", run.guest_size), ("random", run.long_size), ("zero", 4 * run.long_size)):
+        say(f"migration streams: memory, {size_of(size)} of {kind} pages")
+        growths.append((f"{kind} pages, a pipe", size, *grown_by("gate-qemu", "-", (kind, size))))
+    return of_migrations(walks, growths, run)
+
+
+def walked(kind: str, path: Path, run: Run) -> Walks:
+    """Times the walks of one stream, every way once a round."""
+    transire_command = str(Path(sys.executable).with_name("transire"))
+    commands = {
+        "transire": [transire_command, "verify", "--input", "qemu", str(path)],
+        "plain Python": [sys.executable, plain_walk.__file__, str(path)],
+    }
+    dd = ["dd", f"bs={GATE_WINDOW // KIB}K", "status=none"]
+    gate = [transire_command, "gate", "--quiet", "--input", "qemu"]
+    file: dict[str, list[float]] = defaultdict(list)
+    command: dict[str, list[float]] = defaultdict(list)
+    pipes: dict[tuple[int, str], list[float]] = defaultdict(list)
+    path.read_bytes()
+    with path.open("rb") as opened:
+        for _ in range(run.pipe_rounds):
+            start = time.perf_counter()
+            verdict = transire.verify(path, [], input="qemu")
+            file["transire"].append(time.perf_counter() - start)
+            start = time.perf_counter()
+            plain_walk.walk(path)
+            file["plain Python"].append(time.perf_counter() - start)
+            start = time.perf_counter()
+            read_only(path)
+            file["read"].append(time.perf_counter() - start)
+            if not verdict.complete:
+                sys.exit(f"{path}: {verdict.outcome}, {verdict.reasons}")
+            for name, line in commands.items():
+                start = time.perf_counter()
+                subprocess.run(line, stdout=subprocess.DEVNULL, check=True)
+                command[name].append(time.perf_counter() - start)
+            for pipe_size in (64 * KIB, MIB):
+                for name, line in (("cat", ["cat"]), (" ".join(dd[:2]), dd), ("gate", gate)):
+                    took, _, total = passed(line, opened.fileno(), pipe_size)
+                    assert total == verdict.bytes_examined
+                    pipes[pipe_size, name].append(took)
+    return Walks(kind, path.stat().st_size, file, command, pipes)
+
+
+def read_only(path: Path) -> None:
+    """Reads a file, and does nothing with it."""
+    buffer = bytearray(GATE_WINDOW)
+    with path.open("rb", buffering=0) as file:
+        while file.readinto(buffer):
+            pass
+
+
+def grown_by(part: str, path: str, made: tuple[str, int] | None = None) -> tuple[int, float]:
+    """Bytes by which a process of its own grows, and seconds; with what is made for it on its standard input."""
+    command = [sys.executable, __file__, "--part", part, path]
+    if made is None:
+        ran = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    else:
+        maker = [sys.executable, __file__, "--part", "make-qemu", made[0], str(made[1])]
+        ends = pipe_of(MIB)
+        with subprocess.Popen(maker, stdout=ends[1], stdin=subprocess.DEVNULL) as source:
+            os.close(ends[1])
+            ran = subprocess.run(command, stdin=ends[0], stdout=subprocess.PIPE, check=True)
+            os.close(ends[0])
+        if source.returncode:
+            sys.exit("the stream could not be made")
+    growth, seconds = ran.stdout.split()
+    return int(growth), float(seconds)
+
+
+def part_make_qemu(kind: str, size: str) -> None:
+    """Writes a migration stream to standard output."""
+    for piece in migration_streams.stream(int(size), is_zero=kind == "zero", repeats=True):
+        sys.stdout.buffer.write(piece)
+
+
+def part_verify_qemu(path: str) -> None:
+    """Verifies a migration stream; prints the bytes by which this process grew, and seconds."""
+    growth(lambda source: transire.verify(source, [], input="qemu"), path)
+
+
+def part_gate_qemu(_: str) -> None:
+    """Passes a migration stream through a gate; prints the bytes by which this process grew, and seconds."""
+    with Path(os.devnull).open("wb", buffering=0) as sink:
+        growth(lambda source: transire.gate(source, sink, [], input="qemu"), sys.stdin.buffer)
+
+
+PARTS: dict[str, Callable[..., None]] = {
+    "seal": part_seal,
+    "gate": part_gate,
+    "make-qemu": part_make_qemu,
+    "verify": part_verify_qemu,
+    "gate-qemu": part_gate_qemu,
+}
 
 
 # The page
@@ -604,6 +770,84 @@ def report(
         ),
         "## How\n",
         HOW,
+    ]
+    return "\n".join(parts)
+
+
+def with_migrations(page: str, section: str) -> str:
+    """The page with its section on migration streams, in place of the one that it has."""
+    before, _, rest = page.partition(MIGRATION_TITLE)
+    before, how, after = (before if not rest else before + "## " + rest.partition("\n## ")[2]).partition("## How\n")
+    return before + section + "\n" + how + after
+
+
+def of_migrations(walks: list[Walks], growths: list[tuple[str, int, int, float]], run: Run) -> str:
+    """The section on migration streams, with aims of its own."""
+    rows = []
+    for one in walks:
+        pairs = zip(one.file["transire"], one.file["plain Python"], strict=True)
+        times = median(theirs / ours for ours, theirs in pairs)
+        what = f"{size_of(run.guest_size)} of {one.kind} pages"
+        aim = f"a file of {what} walked {FILE_TIMES:.0f} times faster than in plain Python"
+        rows.append(Aim(aim, f"{times_of(times)} times", times >= FILE_TIMES, WHY_FILE))
+        for (pipe_size, name), seconds in one.pipes.items():
+            if name != "gate":
+                continue
+            pairs = zip(seconds, one.pipes[pipe_size, "cat"], strict=True)
+            rates = sorted(cat / ours for ours, cat in pairs)
+            measured = f"{times_of(median(rates))} of its rate ({times_of(rates[0])} to {times_of(rates[-1])})"
+            aim = f"{what} through the gate no slower than through `cat`, pipes of {size_of(pipe_size)}"
+            rows.append(Aim(aim, measured, median(rates) >= 1, WHY_PIPE[one.kind]))
+    for what, size, grew, _ in growths:
+        aim = f"memory growth under 4 MiB, {size_of(size)} of {what}"
+        rows.append(Aim(aim, f"{grew / MIB:.1f} MiB", grew < GROWTH, "the window over the source"))
+    pipe_ways = list(dict.fromkeys(name for one in walks for _, name in one.pipes))
+    pipe_sizes = sorted({size for one in walks for size, _ in one.pipes})
+    parts = [
+        MIGRATION_TITLE,
+        f"{sum(row.met for row in rows)} of {len(rows)} aims are met, at a load of {os.getloadavg()[1]:.1f}.\n",
+        table(
+            ("aim", "measured", "", "why"),
+            [(row.aim, row.measured, "met" if row.met else "**missed**", "" if row.met else row.why) for row in rows],
+        ),
+        FROM_FILES,
+        table(
+            (
+                "pages",
+                "stream",
+                *(way if way == "read" else f"{way}, walk" for way in walks[0].file),
+                *(f"{way}, command" for way in walks[0].command),
+            ),
+            [
+                (
+                    one.kind,
+                    size_of(one.length),
+                    *(time_of(median(seconds) * 1e9) for seconds in (*one.file.values(), *one.command.values())),
+                )
+                for one in walks
+            ],
+        ),
+        PIPES_OF_MIGRATIONS,
+        table(
+            ("pages", "pipes hold", *pipe_ways),
+            [
+                (
+                    one.kind,
+                    size_of(pipe_size),
+                    *(time_of(median(one.pipes[pipe_size, way]) * 1e9) for way in pipe_ways),
+                )
+                for one in walks
+                for pipe_size in pipe_sizes
+            ],
+        ),
+        MIGRATION_GROWTH,
+        table(
+            ("guest", "growth", "time"),
+            [
+                (f"{size_of(size)} of {what}", f"{grew / MIB:.2f} MiB", f"{took:.2f} s")
+                for what, size, grew, took in growths
+            ],
+        ),
     ]
     return "\n".join(parts)
 

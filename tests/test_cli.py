@@ -161,7 +161,6 @@ def test_version(run: Callable[..., Ran]) -> None:
         ["nothing"],
         ["--nothing"],
         ["verify"],
-        ["verify", STREAM],
         ["verify", "--target", TWO],
         ["verify", STREAM, "--target", TWO, "--standard", "lenient"],
         ["verify", STREAM, "--target", TWO, "--input", "xen"],
@@ -188,6 +187,8 @@ def test_errors_of_usage(words: list[str], run: Callable[..., Ran]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["verify", STREAM], "--target is missing"),
+        (["gate", STREAM], "--target is missing"),
         (["verify", STREAM, "--target", TWO, "--writes", "each:1"], "--writes goes with --standard driver"),
         (["verify", STREAM, "--target", TWO, "--standard", "driver", "--writes", "some"], "writes"),
         (["verify", STREAM, "--target", TWO, "--format", "nothing"], "unknown format nothing"),
@@ -947,3 +948,11 @@ def test_the_demo(root: Path) -> None:
         "at offset",
     ):
         assert words in ran.text
+
+
+def test_a_machine_without_vfio_devices_needs_no_target(run: Callable[..., Ran]) -> None:
+    stream = CAPTURES.parent / "qemu-vfio" / "pc-mtty1.stream"
+    for name in ("gate", "verify"):
+        ran = run(name, "--input", "qemu", str(stream))
+        assert ran.code == 1
+        assert "qemu.device-unexpected" in ran.err + ran.out.decode("latin-1")

@@ -71,11 +71,12 @@ def add_targets(parser: ArgumentParser) -> None:
     """Add `--target` for what may hold several devices, and what is said of their machine."""
     parser.add_argument(
         "--target",
-        required=True,
+        default=[],
         action="append",
         metavar="[DEVICE=]TARGET",
         help="what the device is that the stream is for: TOML or JSON. Of a migration with several devices, which one: "
-        "0000:00:04.0=TARGET; one without a device is for every other device (of its vendor, where there are several)",
+        "0000:00:04.0=TARGET; one without a device is for every other device (of its vendor, where there are several). "
+        "Only --input qemu does without: a machine that has no VFIO device",
     )
     parser.add_argument(
         "--machine",

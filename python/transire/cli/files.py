@@ -105,8 +105,10 @@ def split_target(argument: str) -> tuple[str | None, str]:
     return device, name
 
 
-def load_targets(arguments: list[str]) -> Target | list[Target] | dict[str | None, Target]:
-    """Load targets, by device where devices are named."""
+def load_targets(arguments: list[str], kind: str) -> Target | list[Target] | dict[str | None, Target]:
+    """Load targets, by device where devices are named. Only for the input `qemu` there may be none."""
+    if not arguments and kind != "qemu":
+        raise CommandError("--target is missing: what the device is; without any VFIO device, --input qemu says so")
     targets: dict[str | None, Target] = {}
     unnamed: list[Target] = []
     for argument in arguments:

@@ -160,7 +160,7 @@ def verify(arguments: Namespace) -> int:
     for name in ("writes", "earlier"):
         if getattr(arguments, name) is not None and arguments.standard != "driver":
             raise CommandError(f"--{name} goes with --standard driver")
-    target = load_targets(arguments.target)
+    target = load_targets(arguments.target, arguments.input)
     machine = load_machine(arguments.machine)
     screen = Screen(sys.stdout)
     groups = migrations_in(arguments.file, arguments.offset)

@@ -169,7 +169,7 @@ def gate(arguments: Namespace) -> int:
     """Run `transire gate`."""
     targets_named = [split_target(argument)[1] for argument in arguments.target]
     read_once((arguments.file, *targets_named, arguments.machine or ""))
-    target = load_targets(arguments.target)
+    target = load_targets(arguments.target, arguments.input)
     machine = load_machine(arguments.machine)
     sink = standard_output()
     with (

@@ -1,0 +1,42 @@
+"""Alters a migration stream of QEMU on its way from standard input to standard output.
+
+    python tests/tamper.py footer | cut
+
+It takes all of the stream before it gives any: to the source, the migration has worked by then.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+
+MARK = rb"\x7e\0\0\0."
+"""A section's footer: its mark and the section's id, which is small."""
+END_OF_RAM = re.compile(rb"\0{7}\x10(" + MARK + rb")\x04\0\0\0.", re.DOTALL)
+"""The entry that ends a run of RAM, its footer, and a device's section."""
+LAST = re.compile(rb"(" + MARK + rb")\0\x06\0", re.DOTALL)
+"""The last footer, the end of the sections, and the stream's description of itself."""
+
+
+def footer_of_ram(stream: bytes) -> int:
+    """Where the footer stands behind which the devices begin."""
+    return [found.start(1) for found in END_OF_RAM.finditer(stream)][-1]
+
+
+def end_of_sections(stream: bytes) -> int:
+    """Where the byte stands behind which the destination is done."""
+    return [found.end(1) for found in LAST.finditer(stream)][-1]
+
+
+def tampered(stream: bytes, how: str) -> bytes:
+    """What goes on in place of the stream."""
+    if how == "footer":
+        at = footer_of_ram(stream)
+        return stream[:at] + bytes([stream[at] ^ 1]) + stream[at + 1 :]
+    assert how == "cut"
+    # All devices are there; only the end is not.
+    return stream[: end_of_sections(stream)]
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(tampered(sys.stdin.buffer.read(), sys.argv[1]))
