@@ -6,7 +6,7 @@ use crate::format::{Choices, Format, Identified, Registry};
 use crate::judge::{judge, judge_seal};
 use crate::profile::Header;
 use crate::prologue::Content;
-use crate::recognise::{Recognised, of_another_vendor, recognise, settled_by, tell_candidates};
+use crate::recognise::{Recognised, describes_target, of_another_vendor, recognise, settled_by, tell_candidates};
 use crate::sealed::{self, Digest};
 use crate::target::Target;
 use crate::verdict::Verdict;
@@ -71,6 +71,10 @@ pub fn judge_first(
             (sealed::identify(prefix, eof, registry, &mut notes, &mut see), None)
         }
         Recognised::Native(format) => {
+            if let Some(reason) = target.and_then(|_| describes_target(format)) {
+                verdict.push(reason);
+                return Early::Refused;
+            }
             let mut see = |source: &dyn Attributes| {
                 if let Some(target) = target {
                     judge_seal(None, target, &mut judged);

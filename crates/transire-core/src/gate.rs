@@ -18,7 +18,7 @@ use crate::format::{Choices, Event, Format, Layout, Reader, Registry};
 use crate::judge::{judge, judge_seal};
 use crate::profile::Header;
 use crate::prologue::Content;
-use crate::recognise::{Recognised, of_another_vendor, recognise, settled_by, tell_candidates};
+use crate::recognise::{Recognised, describes_target, of_another_vendor, recognise, settled_by, tell_candidates};
 use crate::rule::RuleTable;
 use crate::sealed::{OPAQUE, SealedReader};
 use crate::target::Target;
@@ -474,6 +474,9 @@ impl Gate {
                 inner.reader.choose(self.chosen().or(settled));
                 self.inner = Some(inner);
                 let Some(target) = self.target.clone() else { return (0, None) };
+                if let Some(reason) = describes_target(format) {
+                    return self.found(reason, 0);
+                }
                 judge_seal(None, &target, &mut self.verdict);
                 if let Some(reason) = of_another_vendor(format, &target) {
                     self.find(reason);

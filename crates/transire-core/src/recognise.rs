@@ -106,6 +106,12 @@ pub(crate) fn of_another_vendor(format: &Format, target: &Target) -> Option<Reas
     (format.vendor != target.vendor()).then(|| Reason::at(reasons::FORMAT_NOT_TARGETS, 0).because(found, required))
 }
 
+/// Why bytes of this format are no stream for a target: they are what another target says of itself. Without one they can be
+/// looked at, by a caller who names the format.
+pub(crate) fn describes_target(format: &Format) -> Option<Reason> {
+    (format.role == Role::Target).then(|| Reason::at(reasons::FORMAT_DESCRIBES_TARGET, 0))
+}
+
 /// What a target settles of a format's options, where it is of the format's vendor.
 pub(crate) fn settled_by(format: &Format, target: &Target) -> Choices {
     if format.vendor == target.vendor() { (format.settled_by)(target.profile()) } else { Choices::NONE }
