@@ -304,8 +304,11 @@ impl Source {
         if let (Some((_, mode)), None) = (modes.next(), modes.next()) {
             self.mode.pair(&name, mode);
         }
-        let [a, b, c, d, e, f, g, h] = hex(facilities);
-        self.queue_facilities.pair(&name, &[b'0', b'x', a, b, c, d, e, f, g, h]);
+        let mut word = *b"0x00000000";
+        for (slot, digit) in word.iter_mut().skip(2).zip(hex::<8>(facilities)) {
+            *slot = digit;
+        }
+        self.queue_facilities.pair(&name, &word);
     }
 }
 

@@ -132,6 +132,9 @@ fn every_cut_is_truncated() {
     }
 }
 
+/// What it is, the records, and the generation that they tell.
+type Case<'a> = (&'a str, &'a [&'a [u8]], Option<u8>);
+
 #[test]
 fn records_tell_the_generation() {
     let (tables, workloads) = (record(6, &[0; 40]), record(7, &[0; 36]));
@@ -139,7 +142,7 @@ fn records_tell_the_generation() {
     let region = record(8, &vec![0; OPREGION_LEN as usize]);
     let first = [space(), registers(4), registers(3), gtt(448)].concat();
     let last = [space(), registers(3), gtt(448)].concat();
-    let cases: &[(&str, &[&[u8]], Option<u8>)] = &[
+    let cases: &[Case<'_>] = &[
         ("1", &[&first, &record(6, &[0; 36]), &old], Some(1)),
         ("2", &[&first, &tables, &old, &region], Some(2)),
         ("3", &[&first, &tables, &workloads, &region, &record(9, &lists)], Some(3)),
