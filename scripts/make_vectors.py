@@ -378,10 +378,7 @@ OUTCOME_OF = {kind: outcome for outcome, kinds in REASONS.items() for kind in ki
 
 NOT_COVERED = {
     "driver.depends": "no driver that is known here decides by more than the stream and the target",
-    "format.ambiguous": "no two formats that are known here can begin alike",
     "driver.breaks": "no driver that is known here breaks on a stream",
-    "format.candidate": "as format.ambiguous, with which it comes",
-    "format.describes-target": "no target's own record is known here",
     "stream.stalled": "only a running reader with a deadline can say it: it does not follow from bytes",
 }
 
@@ -3788,7 +3785,8 @@ class Native:
         """The payload, a frame each, in an envelope whose header has these attributes besides the vendor (made with
         `attribute`, `uint`, `text` and the others here); of each reason, whether its offset counts in the payload.
         """
-        stream = Sealed(sealed_header(text(0x8001, self.vendor), *header, payload_format=payload_format))
+        vendor = text(0x8001, self.vendor)
+        stream = Sealed(sealed_header(*header, payload_format=payload_format, vendor=vendor))
         for frame in payload:
             stream.data(frame)
         expected = [why(one, at, *about, inside=inside) for one, at, inside, *about in reasons]

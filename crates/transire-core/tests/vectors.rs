@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use transire_core::format::{Choices, Format, Prediction, predict};
-use transire_core::gate::{Gate, Options, Output, PushGate};
+use transire_core::gate::{Gate, Input, Options, Output, PushGate};
 use transire_core::report::reports;
 use transire_core::target::Target;
 use transire_core::vendors::VENDORS;
@@ -92,14 +92,16 @@ fn expected(vector: &Value) -> Value {
     })
 }
 
-/// Pushes the pieces of an input through a gate; what it found, and what came out.
+/// Pushes the pieces of a vector's input through a gate; what it found, and what came out.
 fn pushed<'a>(
+    vector: &Value,
     target: Option<&Arc<Target>>,
     read_on: bool,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> (Value, Vec<u8>) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let options = Options { read_on, now: Some(now), ..Options::default() };
+    let input = format(vector).map_or(Input::Auto, |(format, choices)| Input::Format(format, choices));
+    let options = Options { input, read_on, now: Some(now), ..Options::default() };
     let mut gate = PushGate::new(Gate::new(VENDORS, target.cloned(), options));
     let mut delivered = Vec::new();
     let mut take = |output: Output<'_>| {
@@ -125,7 +127,7 @@ fn every_vector_of_the_standard_strict() {
     for vector in rows(&table["vectors"]).iter().filter(|vector| vector["standard"] == "strict") {
         let (bytes, target) = (input(vector), target(vector));
         let expected = expected(vector);
-        let (whole, payload) = pushed(target.as_ref(), true, [&bytes[..]]);
+        let (whole, payload) = pushed(vector, target.as_ref(), true, [&bytes[..]]);
         if let Some((name, why)) = DIFFERENCES.iter().find(|(name, _)| vector["id"] == *name) {
             assert_ne!(whole, expected, "{name} no longer differs: {why}");
             continue;
@@ -135,11 +137,11 @@ fn every_vector_of_the_standard_strict() {
             continue;
         }
         if bytes.len() <= SMALL {
-            let (cut, same) = pushed(target.as_ref(), true, bytes.chunks(1));
+            let (cut, same) = pushed(vector, target.as_ref(), true, bytes.chunks(1));
             assert_eq!((&cut, &same), (&whole, &payload), "{}, byte by byte", vector["id"]);
         }
         // A gate that does not read on stops earlier: it finds no more, and delivers nothing that is not complete.
-        let (gated, delivered) = pushed(target.as_ref(), false, [&bytes[..]]);
+        let (gated, delivered) = pushed(vector, target.as_ref(), false, [&bytes[..]]);
         for reason in rows(&gated["reasons"]) {
             assert!(rows(&expected["reasons"]).contains(reason), "{}: {reason}", vector["id"]);
         }

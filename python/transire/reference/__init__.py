@@ -49,11 +49,15 @@ def read(
     head = data[:PREFIX]
     likeness = {name: row.like(head, len(data) <= PREFIX) for name, row in FORMATS.items()}
     for name, like in likeness.items():
+        if like is Like.CERTAIN and FORMATS[name].of_target:
+            reason = Reason("format.describes-target", Outcome.UNRECOGNIZED, 0)
+            return Reading(reason.outcome, [reason], error=reason)
         if like is Like.CERTAIN:
             return _native(name, data, parsed, now, {})
     if data[:8] == sealed.MAGIC:
         return sealed.read(data, parsed, now)
-    own = [name for name, row in FORMATS.items() if parsed is None or row.vendor == parsed.vendor]
+    streams = {name: row for name, row in FORMATS.items() if not row.of_target}
+    own = [name for name, row in streams.items() if parsed is None or row.vendor == parsed.vendor]
     possible = [name for name in own if likeness[name] is Like.POSSIBLE]
     if not possible and parsed is not None:
         possible = [name for name in own if likeness[name] is Like.OPAQUE]
@@ -75,6 +79,9 @@ def read(
 def _native(name: str, data: bytes, target: Target | None, now: int | None, chosen: Mapping[str, str]) -> Reading:
     """A native stream by the strict standard."""
     row = FORMATS[name]
+    if row.of_target and target:
+        reason = Reason("format.describes-target", Outcome.UNRECOGNIZED, 0)
+        return Reading(reason.outcome, [reason], error=reason)
     reading = Reading(ended=True, payload=data)
     own = target is not None and target.vendor == row.vendor
     if target and target.sealed:
