@@ -77,7 +77,7 @@ def test_a_vector_has_its_verdict(vector: dict[str, Any]) -> None:
     source = vector["input"]
     folder = ROOT / "fixtures" / "vectors"
     data = bytes.fromhex(source["hex"]) if "hex" in source else (folder / source["file"]).read_bytes()
-    reading = reference.read(data, vector["target"], 1_800_000_000)
+    reading = reference.read(data, vector["target"], 1_800_000_000, format=vector.get("format"))
     assert sorted(reason.id for reason in reading.reasons) == sorted(reason["id"] for reason in vector["reasons"])
     assert reading.outcome.name.lower() == vector["outcome"]
 

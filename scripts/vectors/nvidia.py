@@ -95,37 +95,33 @@ def add(native: Any) -> None:
     notes = [("nvidia.filler", 12), ("nvidia.filler", 92), ("nvidia.filler", 172), ("nvidia.filler", 210)]
     strict("vgpu-filler", "bytes that mean nothing", filler, *notes)
 
-    # Before a target.
-    settled = {
-        name: {"rule": "ignore", "source": "alike everywhere"}
-        for name in ("ecc_mode", "gpu_board", "hypervisor", "vgpu_type_name")
-    }
+    # Before a target. The record says nothing of the four, and of the five that are noted.
     absent = ("framebuffer_mb", "num_heads", "max_resolution", "frame_rate_limiter", "plugin_params")
-    notes = [
-        *((f"{name}.accepted-by-target", None) for name in settled),
-        *((f"{name}.absent", None) for name in absent),
-    ]
+    notes = [(f"{name}.absent", None) for name in absent]
+    unknown = [(f"{name}.not-in-profile", None) for name in ("hypervisor", "vgpu_type_name", "gpu_board")]
+    ecc = ("ecc_mode.not-in-profile", None)
 
-    def before(attributes: dict[str, Any]) -> dict[str, Any]:
+    def before(**attributes: Any) -> dict[str, Any]:
         said = {"driver_build": "550.54.10", "vgpu_version_range": [10, 14], "migration_caps": True} | attributes
-        return {"vendor": "nvidia", "attributes": said, "accepts": settled}
+        return {"vendor": "nvidia", "attributes": said}
 
-    strict("vgpu-fits", "13 is in 10 to 14", vgpu(), *notes, target=before({}))
-    newer = before({"vgpu_version_range": [14, 16]})
-    strict("vgpu-version", "13 is not in 14 to 16", vgpu(), ("vgpu_version.not-in-range", 200), *notes, target=newer)
-    wrong = [("migration_caps.not-is", 196)]
-    strict("vgpu-caps", "it cannot be migrated", vgpu(caps=0xFFFFFFFE), *wrong, *notes, target=before({}))
-    guest = [("guest_driver.branch", 12)]
-    strict("vgpu-guest-newer", "newer than the manager", vgpu(guest=b"570.10"), *guest, *notes, target=before({}))
-    fresh = [("vgpu_version.not-reported-yet", None), ("guest_driver.not-reported-yet", None)]
-    stream = vgpu(state=0, guest=b"", version=0)
-    strict("vgpu-fresh", "the target's vendor decides what it is", stream, *fresh, *notes, target=before({}))
+    def judged(name: str, comment: str, stream: bytes, *reasons: Any, target: dict[str, Any] | None = None) -> None:
+        strict(f"vgpu-{name}", comment, stream, *unknown, *reasons, ecc, *notes, target=target or before())
+
+    judged("in-range", "13 is in 10 to 14", vgpu())
+    newer = before(vgpu_version_range=[14, 16])
+    judged("not-in-range", "13 is not in 14 to 16", vgpu(), ("vgpu_version.not-in-range", 200), target=newer)
+    judged("caps", "it cannot be migrated", vgpu(caps=0xFFFFFFFE), ("migration_caps.not-is", 196))
+    judged("guest-newer", "newer than the manager", vgpu(guest=b"570.10"), ("guest_driver.branch", 12))
+    judged("guest-no-version", "what is no version", vgpu(guest=b"550.1.2.3"), ("guest_driver.not-in-profile", None))
+    fresh = [(f"{name}.not-reported-yet", None) for name in ("vgpu_version", "guest_driver")]
+    judged("fresh", "the target's vendor decides what it is", vgpu(state=0, guest=b"", version=0), *fresh)
 
     # A physical GPU: no stream.
     describes = ("format.describes-target", 0)
     strict("pgpu", "what a target says of itself", pgpu(), describes)
-    strict("pgpu-before-target", "before a target too", pgpu(), describes, target=before({}))
-    strict("pgpu-named-before-target", "whatever it is called", pgpu(), describes, target=before({}), format_=PGPU)
+    strict("pgpu-before-target", "before a target too", pgpu(), describes, target=before())
+    strict("pgpu-named-before-target", "whatever it is called", pgpu(), describes, target=before(), format_=PGPU)
     strict(
         "pgpu-before-mtty",
         "before another vendor's",
@@ -133,7 +129,7 @@ def add(native: Any) -> None:
         describes,
         target={"vendor": "mtty", "attributes": {"nr_ports": 1}},
     )
-    strict("pgpu-named", "one can look at it", pgpu(), format_=PGPU)
+    strict("pgpu-named", "one can look at it", pgpu(), describes, format_=PGPU)
     for length, one in (
         (8, ("magic.unrecognized", 0)),
         (9, ("magic.truncated", 9)),
@@ -153,7 +149,7 @@ def add(native: Any) -> None:
     for least, most in ((14, 10), (1, 0), (0xFFFFFFFF, 0xFFFFFFFE)):
         stream = pgpu(least=least, most=most)
         strict(f"pgpu-{least}-to-{most}", "an empty range", stream, ("nvidia.version-range", 112), format_=PGPU)
-    strict("pgpu-one-version", "a range of one", pgpu(least=14), format_=PGPU, flags="Boundary")
+    strict("pgpu-one-version", "a range of one", pgpu(least=14), describes, format_=PGPU, flags="Boundary")
     strict("pgpu-text", "no NUL", pgpu(host=b"5" * 80, least=15), ("nvidia.text", 8), format_=PGPU)
     strict("pgpu-opaque-65537", "more than is taken", pgpu(size=65537), ("nvidia.opaque-size", 120), format_=PGPU)
     filler = pgpu(host=b"550.54.10\0z", reserved=b"\1", size=0)
@@ -163,7 +159,7 @@ def add(native: Any) -> None:
         filler,
         ("nvidia.filler", 8),
         ("nvidia.filler", 92),
-        ("nvidia.filler", 124),
+        ("nvidia.filler", 124), describes,
         format_=PGPU,
     )
     strict("pgpu-filler-unnamed", "what is behind the text speaks against it", filler, ("magic.unrecognized", 0))

@@ -71,12 +71,8 @@ pub fn judge_first(
             (sealed::identify(prefix, eof, registry, &mut notes, &mut see), None)
         }
         Recognised::Native(format) => {
-            if let Some(reason) = target.and_then(|_| describes_target(format)) {
-                verdict.push(reason);
-                return Early::Refused;
-            }
             let mut see = |source: &dyn Attributes| {
-                if let Some(target) = target {
+                if let Some(target) = target.filter(|_| describes_target(format).is_none()) {
                     judge_seal(None, target, &mut judged);
                     judge_native(format, source, target, now, &mut judged);
                 }
@@ -94,6 +90,10 @@ pub fn judge_first(
             Early::Refused
         }
         Identified::Shown(within) => {
+            if let Some(reason) = format.and_then(describes_target) {
+                verdict.push(reason);
+                return Early::Refused;
+            }
             for reason in notes.reasons().iter().chain(judged.reasons()) {
                 verdict.push(*reason);
             }

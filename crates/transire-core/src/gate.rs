@@ -474,9 +474,6 @@ impl Gate {
                 inner.reader.choose(self.chosen().or(settled));
                 self.inner = Some(inner);
                 let Some(target) = self.target.clone() else { return (0, None) };
-                if let Some(reason) = describes_target(format) {
-                    return self.found(reason, 0);
-                }
                 judge_seal(None, &target, &mut self.verdict);
                 if let Some(reason) = of_another_vendor(format, &target) {
                     self.find(reason);
@@ -618,6 +615,11 @@ impl Gate {
             }
             Event::End => Told::End,
         };
+        // What a target says of itself goes to no device, however well formed it is.
+        let told = match (told, describes_target(inner.format)) {
+            (Told::Plan(Plan::Deliver(_)), Some(reason)) => Told::Finding(reason),
+            (told, _) => told,
+        };
         inner.offset = inner.offset.saturating_add(widen(used));
         inner.need = if let Told::Need(need) = told { need } else { 0 };
         inner.ended = matches!(told, Told::End);
@@ -669,6 +671,7 @@ impl Gate {
             }
             if let Some(target) = &self.target
                 && target.vendor() == inner.format.vendor
+                && describes_target(inner.format).is_none()
                 && contradiction.is_none()
             {
                 // Header and payload do not contradict each other, and either may say what the other does not.

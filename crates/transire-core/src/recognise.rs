@@ -106,8 +106,8 @@ pub(crate) fn of_another_vendor(format: &Format, target: &Target) -> Option<Reas
     (format.vendor != target.vendor()).then(|| Reason::at(reasons::FORMAT_NOT_TARGETS, 0).because(found, required))
 }
 
-/// Why bytes of this format are no stream for a target: they are what another target says of itself. Without one they can be
-/// looked at, by a caller who names the format.
+/// Why bytes of this format are no stream: they are what a target says of itself. A caller who names the format can look at
+/// them, and hears of their faults first.
 pub(crate) fn describes_target(format: &Format) -> Option<Reason> {
     (format.role == Role::Target).then(|| Reason::at(reasons::FORMAT_DESCRIBES_TARGET, 0))
 }

@@ -79,14 +79,11 @@ def read(
 def _native(name: str, data: bytes, target: Target | None, now: int | None, chosen: Mapping[str, str]) -> Reading:
     """A native stream by the strict standard."""
     row = FORMATS[name]
-    if row.of_target and target:
-        reason = Reason("format.describes-target", Outcome.UNRECOGNIZED, 0)
-        return Reading(reason.outcome, [reason], error=reason)
     reading = Reading(ended=True, payload=data)
-    own = target is not None and target.vendor == row.vendor
+    own = target is not None and target.vendor == row.vendor and not row.of_target
     if target and target.sealed:
         reading.find(Reason("requires.sealed", Outcome.INCOMPATIBLE))
-    if target and not own:
+    if target and target.vendor != row.vendor:
         reading.find(Reason("format.not-of-target", Outcome.INCOMPATIBLE, 0))
     seen = set()
     for finding in row.read(data, True, {**(row.settle(target.attributes) if target and own else {}), **chosen}):
@@ -100,4 +97,8 @@ def _native(name: str, data: bytes, target: Target | None, now: int | None, chos
             if (reason.id, rule) not in seen:
                 seen.add((reason.id, rule))
                 reading.find(reason)
+    if row.of_target and reading.ended:
+        # Behind faults of its own: it is what a target says of itself.
+        reading.error, reading.ended = Reason("format.describes-target", Outcome.UNRECOGNIZED, 0), False
+        reading.find(reading.error)
     return reading

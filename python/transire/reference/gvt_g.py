@@ -236,11 +236,12 @@ def read(data: bytes, ended: bool, chosen: Chosen) -> Iterator[Reason | dict[str
             source["high_gm_mb"] = Stated(Value(a.UINT, high), at + 4)
         if news or kind == GTT.type:
             yield dict(source)
-        (entry,) = entries if size else {None}
+        entry: Any = entries.pop() if size else None
         if ways[0].objects[ways[0].next - 1].entry is EXECLIST and size < ENGINES * EXECLIST.sizeof():
             yield Reason("gvt-g.engines", Outcome.COMPATIBLE, at + 4)
-        for begin in range(payload, payload + size, entry.sizeof()) if entry else ():
-            if len(data) < begin + entry.sizeof():
+        step = entry.sizeof() if entry is not None else 0
+        for begin in range(payload, payload + size, step) if step else ():
+            if len(data) < begin + step:
                 break
             for reason in _look(entry.parse(data[begin:]), begin):
                 yield reason
