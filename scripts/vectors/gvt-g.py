@@ -218,3 +218,31 @@ def add(native: Any) -> None:
         "pci-id-contradicted", "header and configuration space disagree", [pci_id(PCI_ID, 0x8086, 0x5912)], [of_5],
         ("profile.contradicts-payload", at, False, "pci_id"), payload_format="gvt-g",
     )  # fmt: skip
+
+    # What the drivers do.
+    host = {"vendor": "gvt-g", "attributes": {"image_generation": 3, "mdev_type": "i915-GVTg_V5_8"}}
+
+    def taken(name: str, comment: str, stream: bytes, writes: str = "whole", **more: Any) -> None:
+        native.driver(name, comment, stream, writes, target=host, **more)
+
+    def refused(name: str, comment: str, stream: bytes, holds: str, writes: str = "whole", **more: Any) -> None:
+        answer = {"at": len(stream), "step": "set_state", "errno": "EFAULT", "holds": holds}
+        native.driver(name, comment, stream, writes, target=host, **answer, **more)
+
+    taken("example", "what is left out is not missed", EXAMPLE)
+    taken("example-cut", "the region is zero behind it", EXAMPLE[:600], "each:100", flags="Truncated")
+    taken("data-size-632", "data_size is held against 9 MiB alone", changed(EXAMPLE, 12, 0x78))
+    taken("version-1", "nobody looks at it", image(TABLES, LOADS, version=1))
+    taken("type-0", "the loop ends, and nobody is told", image(TABLES, record(0, b""), LOADS))
+    taken("order", "in any order", image(LOADS, TABLES, TABLES))
+    refused("head-524", "a head of 524 bytes", changed(EXAMPLE, 4, 0x0C), "previous")
+    refused("first-type-2", "another record first", changed(EXAMPLE, 0, 2), "previous", "split:1,9")
+    refused("data-size-9437184", "9 MiB", image(TABLES, LOADS, data_size=9 << 20), "previous", flags="Boundary")
+    refused("workload-35", "35 bytes are no workload; the tables are loaded", changed(EXAMPLE, 588, 35), "part")
+    refused("gtt-of-another", "the memory of a V5_4", image(record(5, b"", size=640 * 2048)), "previous")
+    refused("generation-1", "tables of 40 bytes", EXAMPLE, "previous", format_="gvt-g:generation=1")
+    ring = image(TABLES, record(7, load(0x7FFFFFFF)))
+    taken("ring-2147483647", "what lies there nobody knows", ring, depends=True)
+    taken("second-head", "how far it leads nobody knows", image(TABLES, record(1, bytes(528))), depends=True)
+    taken("example-again", "the loop goes on into what was left", EXAMPLE, depends=True, earlier="unknown")
+    taken("example-and-zero", "unless zeros end it", EXAMPLE + bytes(8), earlier="unknown")

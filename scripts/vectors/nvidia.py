@@ -159,7 +159,8 @@ def add(native: Any) -> None:
         filler,
         ("nvidia.filler", 8),
         ("nvidia.filler", 92),
-        ("nvidia.filler", 124), describes,
+        ("nvidia.filler", 124),
+        describes,
         format_=PGPU,
     )
     strict("pgpu-filler-unnamed", "what is behind the text speaks against it", filler, ("magic.unrecognized", 0))

@@ -11,6 +11,7 @@
 //! is N times that of one, and that fences and resolution stay those of one, is read from the proposals, not measured. A
 //! profile that states these attributes itself is judged by what it states.
 
+pub mod driver;
 pub mod stream;
 
 use crate::attribute::{

@@ -11,13 +11,14 @@
 
 use alloc::boxed::Box;
 
-use super::{HIGH_GM_MB, IMAGE_GENERATION, LOW_GM_MB};
+use super::{HIGH_GM_MB, IMAGE_GENERATION, LOW_GM_MB, driver};
 use crate::attribute::{AttributeId, Attributes, PCI_ID, PciId, Text, VENDOR, Value};
 use crate::bytes::{Reader as Bytes, index, little_endian};
 use crate::format::{
-    Choices, DeviceKey, Event, Field, FieldKind, Format, Glance, Hold, Identified, Layout, Likeness, OptionSpec, Phase,
-    Proves, Reader, Role, Share, Step,
+    Choices, DeviceKey, Driver, Event, Field, FieldKind, Format, Glance, Hold, Identified, Layout, Likeness,
+    OptionSpec, Phase, Proves, Reader, Role, Share, Step,
 };
+use crate::target::Target;
 use crate::verdict::reasons as shared;
 use crate::verdict::{Datum, Reason, ReasonId};
 use crate::whole::truncated;
@@ -52,7 +53,8 @@ const ID_LEN: u32 = 4;
 /// Bytes of GTT for a MiB of graphics memory: one entry of 8 for each page of 4 KiB.
 const GTT_LEN_OF_MB: u32 = 256 * 8;
 
-const HEAD: u32 = 1;
+/// Type of the head.
+pub(super) const HEAD: u32 = 1;
 const CFG_SPACE: u32 = 2;
 
 /// What an image begins with: a head of 528 bytes.
@@ -108,7 +110,7 @@ pub static FORMAT: Format = Format {
     ],
     identify,
     reader: |describe| Box::new(ImageReader::new(describe)),
-    driver: None,
+    driver: Some(open_driver),
 };
 
 const fn number(name: &'static str, offset: u32, meaning: &'static str) -> Field {
@@ -320,7 +322,7 @@ struct Generation {
     evidence: &'static str,
 }
 
-const GENERATION_COUNT: usize = 5;
+pub(super) const GENERATION_COUNT: usize = 5;
 
 static GENERATIONS: [Generation; GENERATION_COUNT] = [
     Generation {
@@ -349,6 +351,40 @@ static GENERATIONS: [Generation; GENERATION_COUNT] = [
         evidence: "what was read has its records: no shadow registers, workloads of 36, execlists of type 8",
     },
 ];
+
+/// What the driver of a generation, by its place, makes of the header of a record: nothing where it does not know the type,
+/// an error where it refuses the size, and otherwise the size of its entries if they are workloads.
+pub(super) fn drivers_record(generation: usize, kind: u32, size: u32, gtt_len: u32) -> Option<Result<Option<u32>, ()>> {
+    let objects = GENERATIONS.get(generation)?.objects;
+    let object = objects.iter().find(|object| object.kind == kind)?;
+    let (holds, entry) = match object.size {
+        Size::Exactly(bytes) => (size == bytes, None),
+        Size::Memory => (size == gtt_len, None),
+        // However many they are.
+        Size::Entries(bytes, _) => (size.checked_rem(bytes) == Some(0), Some(bytes)),
+    };
+    let has_ring = object.layout.field("ring_id").is_some();
+    Some(if holds { Ok(entry.filter(|_| has_ring)) } else { Err(()) })
+}
+
+/// The ring that a workload is for, where there is one of that number.
+pub(super) fn ring_of(workload: &[u8]) -> Option<u32> {
+    word_at(workload, 0).filter(|ring| *ring < ENGINES)
+}
+
+fn open_driver(target: &Target, choices: Choices) -> Result<Box<dyn Driver>, &'static str> {
+    let Some(place) = choices.or(settled_by(target)).get(GENERATION) else {
+        return Err("the target must say image_generation");
+    };
+    let memory = |id| match target.value(id) {
+        Some(Value::Uint(megabytes)) => u32::try_from(megabytes).ok(),
+        _ => None,
+    };
+    match memory(LOW_GM_MB).zip(memory(HIGH_GM_MB)) {
+        Some((low, high)) => Ok(Box::new(driver::Device::restoring(place + 1, low.saturating_add(high)))),
+        None => Err("the target must say mdev_type, or low_gm_mb and high_gm_mb"),
+    }
+}
 
 /// The reasons that only this format gives.
 pub mod reasons {

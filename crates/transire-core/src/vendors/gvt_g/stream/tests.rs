@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::*;
 use crate::bytes::widen;
-use crate::format::Record;
+use crate::format::{DriverStep, Errno, Holds, Prediction, Record, predict};
 
 fn record(kind: u32, payload: &[u8]) -> Vec<u8> {
     let size = u32::try_from(payload.len()).unwrap();
@@ -243,4 +243,70 @@ fn structures_are_written_as_they_were_read() {
         }
     }
     assert!(out == image);
+}
+
+fn predicted(generation: u8, image: &[u8], earlier: bool) -> Prediction {
+    let mut device = driver::Device::restoring(generation, 448);
+    if earlier {
+        device.forget();
+    }
+    predict(&mut device, image.chunks(999))
+}
+
+const fn refused(writes: u32, if_ignored: Holds) -> Prediction {
+    Prediction::Refused { step: DriverStep::SetState, errno: Errno::Efault, write: writes, if_ignored }
+}
+
+#[test]
+fn the_driver_takes_what_it_does_not_look_at() {
+    type Change = (&'static str, usize, &'static [u8], Prediction);
+    let depends = |prediction: &Prediction| matches!(prediction, Prediction::Depends(_));
+    let (previous, part) = (refused(1, Holds::Previous), refused(1, Holds::Part));
+    let cases: &[Change] = &[
+        ("as it is, with everything left out", 0, &[1], Prediction::Accepted),
+        ("first type", 0, &[2], previous),
+        ("head of 524", 4, &[0x0c], previous),
+        ("version 1", 8, &[1], Prediction::Accepted),
+        ("crc_check", 16, &[1], Prediction::Accepted),
+        ("9 MiB", 12, &[0, 0, 0x90, 0], previous),
+        ("-1", 12, &[0xff; 4], previous),
+        ("four bytes more", 12, &[0x78], Prediction::Accepted),
+        ("no length at all", 12, &[0, 0], Prediction::Accepted),
+        ("no type", 0x218, &[0], Prediction::Accepted),
+        ("41 bytes of PPGTT", 0x21c, &[41], previous),
+        ("35 bytes of WORKLOAD", 0x24c, &[35], part),
+        ("720 bytes of WORKLOAD", 0x24c, &[0xd0, 2], Prediction::Accepted),
+    ];
+    for (what, at, new, expected) in cases {
+        let mut stream = example();
+        stream[*at..at + new.len()].copy_from_slice(new);
+        assert_eq!(predicted(3, &stream, false), *expected, "{what}");
+    }
+    let mut stream = example();
+    stream[0x250..0x254].copy_from_slice(&[0xff, 0xff, 0xff, 0x7f]);
+    assert!(depends(&predicted(3, &stream, false)), "a ring that there is not");
+    stream = example();
+    stream[0x248] = 1;
+    assert!(depends(&predicted(3, &stream, false)), "a second head");
+    // Any cut behind type and size of the head is completed by what the region holds.
+    for length in 0..example().len() {
+        let expected = if length < 6 { refused(u32::from(length > 0), Holds::Previous) } else { Prediction::Accepted };
+        assert_eq!(predicted(3, &example()[..length], false), expected, "{length}");
+        assert!(depends(&predicted(3, &example()[..length], true)), "{length}");
+    }
+    assert!(depends(&predicted(3, &example(), true)), "the loop does not end where the image does");
+    assert_eq!(predicted(3, &[&example()[..], &[0; 8]].concat(), true), Prediction::Accepted);
+    assert!(depends(&predicted(3, &vec![1; index(IMAGE_LIMIT) + 1], false)));
+}
+
+#[test]
+fn the_driver_has_its_own_memory_and_generation() {
+    let records = [space(), registers(3), gtt(448), record(6, &[]), record(7, &[]), record(8, &[0; 100])];
+    let whole = image(&records);
+    let writes = u32::try_from(whole.len().div_ceil(999)).unwrap();
+    assert_eq!(predicted(5, &whole, false), Prediction::Accepted);
+    assert_eq!(predicted(4, &whole, false), refused(writes, Holds::Part), "100 bytes are no OpRegion");
+    let other = image(&[space(), registers(3), gtt(640)]);
+    let writes = u32::try_from(other.len().div_ceil(999)).unwrap();
+    assert_eq!(predicted(5, &other, false), refused(writes, Holds::Part), "the memory of another type");
 }
