@@ -377,7 +377,6 @@ REASONS = {
 OUTCOME_OF = {kind: outcome for outcome, kinds in REASONS.items() for kind in kinds.split()}
 
 NOT_COVERED = {
-    "driver.depends": "no driver that is known here decides by more than the stream and the target",
     "driver.breaks": "no driver that is known here breaks on a stream",
     "stream.stalled": "only a running reader with a deadline can say it: it does not follow from bytes",
 }
