@@ -14,6 +14,7 @@ import multiprocessing
 import struct
 import sys
 import time
+import tomllib
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -152,6 +153,19 @@ def mend(data: bytes, level: int) -> bytes:
     return bytes(new)
 
 
+SEED_MAX = 4096
+"""Most bytes of a stream that is changed: what is longer takes plain Python a while."""
+
+
+def seeds(name: str) -> tuple[list[bytes], list[Said]]:
+    """The streams of a vendor's fixtures that are not too long, and the targets beside them."""
+    folder = Path(__file__).parent.parent / "fixtures" / name
+    streams = [path.read_bytes() for path in sorted(folder.rglob("*.bin")) if path.stat().st_size <= SEED_MAX]
+    return streams, [tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.toml"))]
+
+
+SEEDS = {name: found for name in sorted({row.vendor for row in FORMATS.values()}) if all(found := seeds(name))}
+"""Streams and targets, by vendor: of those that have either."""
 VENDOR = attribute(0x8001, 3, b"mtty")
 TOLERATED: tuple[Tolerated, ...] = ()
 
@@ -167,6 +181,8 @@ def make(random: Random) -> Case:
         if rarely(random, 6):
             data = change(random, data)
         return Case(data, said if not rarely(random, 20) else None)
+    if rarely(random, 3):
+        return from_fixtures(random)
     kind = random.randrange(20)
     if kind < 3:
         data = native(random)
@@ -180,6 +196,15 @@ def make(random: Random) -> Case:
         for _ in range(random.choice((1, 1, 1, 2, 3))):
             data = change(random, data)
     return Case(data, target(random) if random.randrange(12) else None)
+
+
+def from_fixtures(random: Random) -> Case:
+    """A native stream of a vendor's fixtures, most of the time changed, and one of the targets beside it."""
+    streams, targets = SEEDS[random.choice(sorted(SEEDS))]
+    data = random.choice(streams)
+    for _ in range(random.choice((0, 1, 1, 2))):
+        data = change(random, data)
+    return Case(data, random.choice(targets) if random.randrange(12) else None)
 
 
 def octets(random: Random, length: int) -> bytes:

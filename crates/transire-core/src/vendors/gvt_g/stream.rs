@@ -573,14 +573,14 @@ pub struct ImageReader {
     offset: u32,
     size: u32,
     state: State,
-    /// What has been told of the structure at hand: the record, the source, a note.
+    /// What is done with of the structure at hand: it is described, its record is entered, a note is told.
     told: Told,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Told {
     record: bool,
-    source: bool,
+    entered: bool,
     note: bool,
 }
 
@@ -595,7 +595,7 @@ impl ImageReader {
             offset: 0,
             size: 0,
             state: State::Head,
-            told: Told { record: false, source: false, note: false },
+            told: Told { record: false, entered: false, note: false },
         }
     }
 
@@ -689,8 +689,8 @@ impl ImageReader {
             return Step::stay(event);
         }
         let (kind, size) = (word_at(header, 0).unwrap_or(0), word_at(header, 4).unwrap_or(0));
-        if !self.told.source {
-            self.told.source = true;
+        if !self.told.entered {
+            self.told.entered = true;
             if let Err(reason) = self.enter(kind, size) {
                 return self.fail(reason);
             }
