@@ -310,3 +310,35 @@ fn the_driver_has_its_own_memory_and_generation() {
     let writes = u32::try_from(other.len().div_ceil(999)).unwrap();
     assert_eq!(predicted(5, &other, false), refused(writes, Holds::Part), "the memory of another type");
 }
+
+/// What a reader that describes tells of an input that grows by so many bytes.
+fn told(image: &[u8], grow: usize) -> Vec<(&'static str, Option<u32>, u64, usize)> {
+    let mut reader = ImageReader::new(true);
+    let (mut told, mut at, mut there) = (Vec::new(), 0, grow.min(image.len()));
+    loop {
+        let step = reader.step(&image[at..there], there == image.len());
+        at += step.used;
+        match step.event {
+            Event::Need(need) => {
+                assert!(there < image.len() && at + need > there);
+                there = image.len().min(there + grow);
+            }
+            Event::Record { layout, number, offset, bytes } => told.push((layout.name, number, offset, bytes.len())),
+            Event::Finding(reason) if reason.is_note() => {}
+            Event::Finding(_) | Event::End => return told,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn any_cut_tells_the_same_structures() {
+    let image = image(&[space(), registers(3), gtt(448), record(6, &[7; 80]), record(7, &[]), record(8, &[0; 100])]);
+    for length in [image.len(), 536 + 4104 + 100_000, 4000, 549] {
+        let whole = told(&image[..length], length);
+        for grow in [999, 65_536, 1 << 20] {
+            assert_eq!(told(&image[..length], grow), whole, "{length} by {grow}");
+        }
+    }
+    assert!(told(&image, image.len()).iter().all(|(.., bytes)| *bytes <= index(PIECE_LEN)));
+}
