@@ -198,10 +198,11 @@ struct Queue {
 const MODES: [(u32, &[u8]); 3] = [(0x1000_0000, b"cca"), (0x0800_0000, b"accelerator"), (0x0400_0000, b"ep11")];
 
 impl Queue {
-    fn read(bytes: &[u8]) -> Self {
-        let number = |field: &str| QUEUE.field(field).and_then(|field| field.number(bytes)).unwrap_or(0);
-        let apqn = u16::try_from(number("apqn")).unwrap_or(0);
-        Self { status: number("data"), apqn, reserved: number("reserved") }
+    fn read(bytes: &[u8; QUEUE_LEN]) -> Self {
+        let word = u128::from_be_bytes(*bytes);
+        // Status word, number, reserved bytes: 64, 16 and 48 bits.
+        let part = |shift: u32, bits: u32| u64::try_from(word >> shift & ((1 << bits) - 1)).unwrap_or(0);
+        Self { status: part(64, 64), apqn: u16::try_from(part(48, 16)).unwrap_or(0), reserved: part(0, 48) }
     }
 
     /// `05.00ab`.
@@ -256,39 +257,46 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads it from the header and the queues, if they are few enough to be listed.
-    fn read(header: &[u8], queues: &[[u8; QUEUE_LEN]], count: u32) -> Result<Self, Reason> {
-        let mut source = Self {
-            queues: count,
+    /// One of which nothing is known.
+    const fn new() -> Self {
+        Self {
+            queues: 0,
             control_domains: Wire::new(),
             apqns: Wire::new(),
             ap_type: Wire::new(),
             mode: Wire::new(),
             queue_facilities: Wire::new(),
-        };
-        for domain in 0..256_u32 {
-            let byte = header.get(16..).and_then(|map| map.get(index(domain / 8))).copied().unwrap_or(0);
-            if byte << (domain % 8) & 0x80 != 0 {
-                source.control_domains.member(&hex::<4>(domain));
-            }
         }
-        let mut sorted = [Queue::default(); MEMBERS_MAX];
-        for (place, (slot, bytes)) in sorted.iter_mut().zip(queues).enumerate() {
-            let queue = Queue::read(bytes);
-            if let Some(reason) = queue.fault(offset_of(place)) {
+    }
+
+    /// Fills it from the header and the queues, if they are few enough to be listed. On a fault it stays as it was.
+    fn fill(&mut self, header: &[u8], queues: &[[u8; QUEUE_LEN]], count: u32) -> Result<(), Reason> {
+        // Places of the queues; attributes hold them by their numbers.
+        let mut order = [0_u8; MEMBERS_MAX];
+        for (place, (bytes, slot)) in (0..=u8::MAX).zip(queues.iter().zip(&mut order)) {
+            let (queue, at) = (Queue::read(bytes), usize::from(place));
+            if let Some(reason) = queue.fault(offset_of(at)) {
                 return Err(reason);
             }
-            if queues.iter().take(place).any(|before| Queue::read(before).apqn == queue.apqn) {
-                return Err(queue.twice(offset_of(place)));
+            if queues.iter().take(at).any(|before| Queue::read(before).apqn == queue.apqn) {
+                return Err(queue.twice(offset_of(at)));
             }
-            *slot = queue;
+            *slot = place;
         }
-        let listed = sorted.get_mut(..queues.len()).unwrap_or_default();
-        listed.sort_unstable_by_key(|queue| queue.apqn);
-        for queue in listed {
-            source.list(*queue);
+        let queue_at = |place: &u8| queues.get(usize::from(*place)).map(Queue::read).unwrap_or_default();
+        let listed = order.get_mut(..queues.len()).unwrap_or_default();
+        listed.sort_unstable_by_key(|place| queue_at(place).apqn);
+        self.queues = count;
+        for place in listed {
+            self.list(queue_at(place));
         }
-        Ok(source)
+        let domains = header.get(16..).unwrap_or(&[]).iter().zip((0..256_u32).step_by(8));
+        for (byte, first) in domains.filter(|(byte, _)| **byte != 0) {
+            for domain in (first..).take(8).filter(|domain| byte << (domain - first) & 0x80 != 0) {
+                self.control_domains.member(&hex::<4>(domain));
+            }
+        }
+        Ok(())
     }
 
     fn list(&mut self, queue: Queue) {
@@ -371,33 +379,39 @@ fn read_header(input: &[u8]) -> Result<u32, Reason> {
     Ok(queues)
 }
 
-/// What the source is, from the first bytes: the header, and all queues where they are few enough to be listed.
-fn read_source(input: &[u8], eof: bool) -> Result<Source, Undecided> {
+/// Fills the source from the first bytes: the header, and all queues where they are few enough to be listed. Says how many
+/// bytes that took.
+fn read_source(input: &[u8], eof: bool, source: &mut Source) -> Result<usize, Undecided> {
     if input.len() < HEADER_LEN && !eof {
         return Err(Undecided::Need(HEADER_LEN));
     }
     let count = read_header(input)?;
     let (header, rest) = input.split_at_checked(HEADER_LEN).unwrap_or((input, &[]));
     let listed = if index(count) <= MEMBERS_MAX { index(count) } else { 0 };
+    let within = HEADER_LEN + listed * QUEUE_LEN;
     let (queues, _) = rest.as_chunks::<QUEUE_LEN>();
     match queues.get(..listed) {
-        Some(queues) => Ok(Source::read(header, queues, count)?),
+        Some(queues) => {
+            source.fill(header, queues, count)?;
+            Ok(within)
+        }
         None if eof => {
             let all = offset_of(index(count));
             Err(truncated(input.len(), Datum::Count(all)).into())
         }
-        None => Err(Undecided::Need(HEADER_LEN + listed * QUEUE_LEN)),
+        None => Err(Undecided::Need(within)),
     }
 }
 
 fn identify(prefix: &[u8], eof: bool, _choices: Choices, show: &mut dyn FnMut(&dyn Attributes)) -> Identified {
-    match read_source(prefix, eof) {
-        Ok(source) => {
+    let mut source = Source::new();
+    let count = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+    match read_source(prefix, eof, &mut source) {
+        Ok(within) => {
             show(&source);
-            let listed = if index(source.queues) <= MEMBERS_MAX { source.queues } else { 0 };
-            Identified::Shown(48 + listed * 16)
+            Identified::Shown(count(within))
         }
-        Err(Undecided::Need(bytes)) => Identified::Need(u32::try_from(bytes).unwrap_or(u32::MAX)),
+        Err(Undecided::Need(bytes)) => Identified::Need(count(bytes)),
         Err(Undecided::Refused(reason)) => Identified::Refused(reason),
     }
 }
@@ -408,7 +422,11 @@ const SEEN_WORDS: usize = QUEUES_MAX as usize / 64;
 /// Reads a stream.
 pub struct QueueReader {
     describe: bool,
-    source: Option<Source>,
+    source: Source,
+    /// What came of reading it.
+    found: Result<usize, Undecided>,
+    /// Whether that is told.
+    known: bool,
     /// The queues that have come.
     seen: [u64; SEEN_WORDS],
     state: State,
@@ -429,7 +447,16 @@ enum State {
 impl QueueReader {
     /// A reader at the start of a stream.
     pub const fn new(describe: bool) -> Self {
-        Self { describe, source: None, seen: [0; SEEN_WORDS], state: State::Header, record_told: false, notes_told: 0 }
+        Self {
+            describe,
+            source: Source::new(),
+            found: Err(Undecided::Need(HEADER_LEN)),
+            known: false,
+            seen: [0; SEEN_WORDS],
+            state: State::Header,
+            record_told: false,
+            notes_told: 0,
+        }
     }
 
     fn fail<'a>(&mut self, reason: Reason) -> Step<'a> {
@@ -468,22 +495,24 @@ impl QueueReader {
 
     fn read_beginning<'a>(&mut self, input: &'a [u8], eof: bool) -> Step<'a> {
         let header = input.get(..HEADER_LEN).unwrap_or(input);
-        if self.source.is_none() {
-            let found = read_source(input, eof);
-            if let Err(Undecided::Need(bytes)) = found {
+        if !self.known {
+            // Filled once: what fails, or needs more, leaves the source as it is.
+            if !self.record_told {
+                self.found = read_source(input, eof, &mut self.source);
+            }
+            if let Err(Undecided::Need(bytes)) = self.found {
                 return Step::stay(Event::Need(bytes));
             }
             if let Some(event) = self.record(&HEADER, None, 0, header) {
                 return Step::stay(event);
             }
-            match found {
-                Ok(source) => self.source = Some(source),
-                Err(Undecided::Refused(reason)) => return self.fail(reason),
-                Err(Undecided::Need(bytes)) => return Step::stay(Event::Need(bytes)),
+            if let Err(Undecided::Refused(reason)) = self.found {
+                return self.fail(reason);
             }
+            self.known = true;
             return Step::stay(Event::Profile);
         }
-        let queues = self.source.as_ref().map_or(0, |source| source.queues);
+        let queues = self.source.queues;
         let reserved = header.get(12..16).map_or(0, big_endian);
         let most = Datum::Count(widen(MEMBERS_MAX));
         let unlisted = Reason::at(reasons::UNLISTED, 8).spanning(8, 4).because(Datum::Count(u64::from(queues)), most);
@@ -514,7 +543,7 @@ impl QueueReader {
             let end = index(u32::try_from(offset).unwrap_or(u32::MAX)).saturating_add(input.len());
             return self.fail(truncated(end, Datum::Count(offset_of(index(queues)))));
         };
-        let queue = Queue::read(bytes);
+        let queue = bytes.first_chunk().map(Queue::read).unwrap_or_default();
         if self.notes_told == 0 {
             if let Some(reason) = queue.fault(offset) {
                 return self.fail(reason);
@@ -544,7 +573,7 @@ impl Reader for QueueReader {
     }
 
     fn source(&self) -> Option<&dyn Attributes> {
-        self.source.as_ref().map(|source| source as &dyn Attributes)
+        self.known.then_some(&self.source as &dyn Attributes)
     }
 }
 

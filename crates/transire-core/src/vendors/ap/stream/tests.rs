@@ -42,10 +42,10 @@ fn read(input: &[u8]) -> Read {
             Event::Finding(reason) => {
                 reasons.push((reason.id, reason.offset()));
                 if !reason.is_note() {
-                    return (reasons, delivered, false, reader.source);
+                    return (reasons, delivered, false, reader.known.then_some(reader.source));
                 }
             }
-            Event::End => return (reasons, delivered, true, reader.source),
+            Event::End => return (reasons, delivered, true, Some(reader.source)),
             Event::Need(_) => panic!("nothing is needed at the end"),
             _ => {}
         }
