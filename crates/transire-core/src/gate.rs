@@ -20,7 +20,9 @@ use crate::format::{Choices, Event, Format, Layout, Reader, Registry};
 use crate::judge::{judge, judge_seal};
 use crate::profile::Header;
 use crate::prologue::Content;
-use crate::recognise::{Recognised, answer_is_no_source, of_another_vendor, recognise, settled_by, tell_candidates};
+use crate::recognise::{
+    Recognised, answer_is_no_source, describes_target, of_another_vendor, recognise, settled_by, tell_candidates,
+};
 use crate::report::reason_name;
 use crate::rule::RuleTable;
 use crate::sealed::{Answer, AnswerStage, OPAQUE, SealedReader};
@@ -651,6 +653,11 @@ impl Gate {
             }
             Event::End => Told::End,
         };
+        // What a target says of itself goes to no device, however well formed it is.
+        let told = match (told, describes_target(inner.format)) {
+            (Told::Plan(Plan::Deliver(_)), Some(reason)) => Told::Finding(reason),
+            (told, _) => told,
+        };
         inner.offset = inner.offset.saturating_add(widen(used));
         inner.need = if let Told::Need(need) = told { need } else { 0 };
         inner.ended = matches!(told, Told::End);
@@ -702,6 +709,7 @@ impl Gate {
             }
             if let Some(target) = &self.target
                 && target.vendor() == inner.format.vendor
+                && describes_target(inner.format).is_none()
                 && contradiction.is_none()
             {
                 // Header and payload do not contradict each other, and either may say what the other does not.
