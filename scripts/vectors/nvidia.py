@@ -95,18 +95,19 @@ def add(native: Any) -> None:
     notes = [("nvidia.filler", 12), ("nvidia.filler", 92), ("nvidia.filler", 172), ("nvidia.filler", 210)]
     strict("vgpu-filler", "bytes that mean nothing", filler, *notes)
 
-    # Before a target. The record says nothing of the four, and of the five that are noted.
+    # Before a target. The record can say nothing of the four, and the five are noted wherever they lack.
     absent = ("framebuffer_mb", "num_heads", "max_resolution", "frame_rate_limiter", "plugin_params")
-    notes = [(f"{name}.absent", None) for name in absent]
-    unknown = [(f"{name}.not-in-profile", None) for name in ("hypervisor", "vgpu_type_name", "gpu_board")]
-    ecc = ("ecc_mode.not-in-profile", None)
+    notes = [(f"{name}.absent", None) for name in absent[3:]]
+    figures = [(f"{name}.absent", None) for name in absent[:3]]
+    unknown = [(f"{name}.absent", None) for name in ("hypervisor", "vgpu_type_name", "gpu_board")]
+    ecc = ("ecc_mode.absent", None)
 
     def before(**attributes: Any) -> dict[str, Any]:
         said = {"driver_build": "550.54.10", "vgpu_version_range": [10, 14], "migration_caps": True} | attributes
         return {"vendor": "nvidia", "attributes": said}
 
     def judged(name: str, comment: str, stream: bytes, *reasons: Any, target: dict[str, Any] | None = None) -> None:
-        strict(f"vgpu-{name}", comment, stream, *unknown, *reasons, ecc, *notes, target=target or before())
+        strict(f"vgpu-{name}", comment, stream, *unknown, *figures, *reasons, ecc, *notes, target=target or before())
 
     judged("in-range", "13 is in 10 to 14", vgpu())
     newer = before(vgpu_version_range=[14, 16])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from construct import Array, Bytes, Int8ul, Int16ul, Int32ul, Int64ul, Struct
 
 from transire.reference import attributes as a
-from transire.reference.attributes import Known, Stated, Value
+from transire.reference.attributes import AWAITED, UNSAID, Known, Stated, Value
 from transire.reference.compare import HOLDS, Both, Finding, has, plain
 from transire.reference.judge import Absent, Rule, Vendor, can_be_set
 from transire.reference.verdict import Chosen, Like, Outcome, Reason
@@ -184,7 +184,11 @@ def read(data: bytes, ended: bool, chosen: Chosen) -> Iterator[Reason | dict[str
         yield wrong
         return
     head = HEAD.parse(data)
-    source = {"vendor": Stated(Value(a.TEXT, "gvt-g"), None)}
+    source = {
+        "vendor": Stated(Value(a.TEXT, "gvt-g"), None),
+        **dict.fromkeys(("image_generation", "low_gm_mb", "high_gm_mb"), AWAITED),
+        **dict.fromkeys(("software_version", "capacity"), UNSAID),
+    }
     if min(len(data), head.data_size) >= known_by and RECORD.parse(data[first:]) == {"type": 2, "size": 4096}:
         identity = ID.parse(data[first + RECORD.sizeof() :])
         source["pci_id"] = Stated(Value(a.PCI_ID, (identity.vendor, identity.device)), first + RECORD.sizeof())
@@ -192,7 +196,7 @@ def read(data: bytes, ended: bool, chosen: Chosen) -> Iterator[Reason | dict[str
 
     def settled() -> bool:
         """Whether one generation is left that was not known before."""
-        if len(ways) > 1 or "image_generation" in source:
+        if len(ways) > 1 or source["image_generation"] != AWAITED:
             return False
         source["image_generation"] = Stated(Value(a.UINT, int(ways[0].name)), None)
         return True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from construct import Bytes, Int32ul, Struct
 
 from transire.reference import attributes as a
-from transire.reference.attributes import Known, Stated, Value
+from transire.reference.attributes import UNSAID, Known, Stated, Value
 from transire.reference.compare import HOLDS, Both, Finding, plain
 from transire.reference.judge import Absent, Rule, Vendor
 from transire.reference.verdict import Chosen, Like, Outcome, Reason
@@ -138,6 +138,7 @@ def read_vgpu(data: bytes, ended: bool, _: Chosen) -> Iterator[Reason | dict[str
         source = {
             "vendor": Stated(Value(a.TEXT, "nvidia"), None),
             "migration_caps": Stated(Value(a.BOOL, bool(found.vgpuVirtualizationCaps & 1)), 196),
+            **dict.fromkeys(("hypervisor", "vgpu_type_name", "gpu_board", "ecc_mode"), UNSAID),
         }
         if host:
             source["driver_build"] = Stated(Value(a.TEXT, host), 92)

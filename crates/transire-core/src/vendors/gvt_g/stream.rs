@@ -12,7 +12,9 @@
 use alloc::boxed::Box;
 
 use super::{HIGH_GM_MB, IMAGE_GENERATION, LOW_GM_MB, driver};
-use crate::attribute::{AttributeId, Attributes, PCI_ID, PciId, Text, VENDOR, Value};
+use crate::attribute::{
+    Absence, AttributeId, Attributes, CAPACITY, PCI_ID, PciId, SOFTWARE_VERSION, Text, VENDOR, Value,
+};
 use crate::bytes::{Reader as Bytes, index, little_endian};
 use crate::format::{
     Choices, DeviceKey, Driver, Event, Field, FieldKind, Format, Glance, Hold, Identified, Layout, Likeness,
@@ -462,6 +464,15 @@ impl Attributes for Source {
             number if number == LOW_GM_MB.number() => self.memory.map(|(low, ..)| Value::Uint(low)),
             number if number == HIGH_GM_MB.number() => self.memory.map(|(_, high, _)| Value::Uint(high)),
             _ => None,
+        }
+    }
+
+    fn absence(&self, id: AttributeId) -> Absence {
+        match id.number() {
+            number if number == LOW_GM_MB.number() || number == HIGH_GM_MB.number() => Absence::Awaited,
+            number if number == IMAGE_GENERATION.number() => Absence::Awaited,
+            number if number == SOFTWARE_VERSION.number() || number == CAPACITY.number() => Absence::Unsaid,
+            _ => Absence::Unstated,
         }
     }
 

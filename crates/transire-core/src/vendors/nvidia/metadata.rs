@@ -7,8 +7,11 @@
 //!
 //! Unconfirmed: which values `version` has; any is taken.
 
-use super::{DRIVER_BUILD, GUEST_DRIVER, MIGRATION_CAPS, VGPU_VERSION, VGPU_VERSION_RANGE, version_of};
-use crate::attribute::{AttributeId, Attributes, Text, VENDOR, Value, Version};
+use super::{
+    DRIVER_BUILD, ECC_MODE, GPU_BOARD, GUEST_DRIVER, HYPERVISOR, MIGRATION_CAPS, VGPU_TYPE_NAME, VGPU_VERSION,
+    VGPU_VERSION_RANGE, version_of,
+};
+use crate::attribute::{Absence, AttributeId, Attributes, Text, VENDOR, Value, Version};
 use crate::bytes::{Reader as Bytes, Short, index, widen};
 use crate::format::{
     Choices, Field, FieldKind, Format, Glance, Hold, Layout, Likeness, Proves, Role, Share, settles_nothing,
@@ -283,6 +286,12 @@ impl Attributes for Vgpu {
             number if number == VGPU_VERSION.number() || number == GUEST_DRIVER.number() => Some(Value::Unknown),
             _ => None,
         }
+    }
+
+    fn absence(&self, id: AttributeId) -> Absence {
+        let unsaid = [HYPERVISOR, VGPU_TYPE_NAME, GPU_BOARD, ECC_MODE];
+        let is_unsaid = unsaid.iter().any(|one| one.number() == id.number());
+        if is_unsaid { Absence::Unsaid } else { Absence::Unstated }
     }
 
     fn place(&self, id: AttributeId) -> Option<(u64, u32)> {
