@@ -8,6 +8,7 @@
 //! before it may release a byte ([`crate::format::Hold`]); [`PushGate`] holds one frame or record besides.
 
 use alloc::boxed::Box;
+use alloc::collections::TryReserveError;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -255,6 +256,15 @@ impl Gate {
             examined: 0,
             judged: false,
         }
+    }
+
+    /// Makes room for every reason that may be found, so that from the early verdict on nothing is allocated, however
+    /// the stream goes on. Without it a stream that is good allocates nothing.
+    ///
+    /// # Errors
+    /// The memory is not there.
+    pub fn reserve(&mut self) -> Result<(), TryReserveError> {
+        self.verdict.reserve()
     }
 
     /// Looks at the input, which begins where the bytes used so far end; `eof` when nothing follows it. The caller drops

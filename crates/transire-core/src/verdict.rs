@@ -3,6 +3,7 @@
 //! A [`Reason`] is small and `Copy`: it says what is wrong by reference to its [`Kind`], and where. Words are made when
 //! somebody asks for them (see [`crate::report`]). Ids never change; wording may.
 
+use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -501,6 +502,14 @@ impl Verdict {
     /// A verdict without reasons: compatible.
     pub const fn new() -> Self {
         Self { outcome: Outcome::Compatible, reasons: Vec::new(), dropped: 0 }
+    }
+
+    /// Makes room for every reason that is ever kept, so that adding one allocates nothing.
+    ///
+    /// # Errors
+    /// The memory is not there.
+    pub fn reserve(&mut self) -> Result<(), TryReserveError> {
+        self.reasons.try_reserve_exact(REASONS_KEPT.saturating_sub(self.reasons.len()))
     }
 
     /// The worst outcome of the reasons.
