@@ -81,7 +81,7 @@
 // Payload for the device: `payload_length` bytes at `payload`.
 #define TRANSIRE_GATE_DELIVER 3
 
-// Over: `complete` of `transire_gate_state` says how. Every further step says so again.
+// Over: `complete` of `transire_gate_query` says how. Every further step says so again.
 #define TRANSIRE_GATE_FINISHED 4
 
 // In pre-copy: what comes first and identifies the source.
@@ -123,7 +123,7 @@
 // The input is flushed: everything that was given has gone out.
 #define TRANSIRE_SEAL_FLUSHED 3
 
-// Over: `complete` of `transire_seal_state` says whether the stream was sealed or aborted.
+// Over: `complete` of `transire_seal_query` says whether the stream was sealed or aborted.
 #define TRANSIRE_SEAL_FINISHED 4
 
 // The stream that a device was saved as.
@@ -544,7 +544,7 @@ transire_status transire_gate_stalled(struct transire_gate *gate);
 // How far the gate is. Allocates nothing.
 //
 // Codes: `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
-transire_status transire_gate_state(const struct transire_gate *gate, struct transire_gate_state *state);
+transire_status transire_gate_query(const struct transire_gate *gate, struct transire_gate_state *state);
 
 // The verdict of the gate, which lives as long as the gate and says what it knows when it is asked; never freed by
 // itself. NULL for NULL.
@@ -593,7 +593,7 @@ transire_status transire_seal_abort(struct transire_seal *seal,
 // How far the sealing is. Allocates nothing.
 //
 // Codes: `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
-transire_status transire_seal_state(const struct transire_seal *seal, struct transire_seal_state *state);
+transire_status transire_seal_query(const struct transire_seal *seal, struct transire_seal_state *state);
 
 // What speaks against the payload; it lives as long as the sealing, and is never freed by itself. NULL for NULL.
 const struct transire_verdict *transire_seal_verdict(const struct transire_seal *seal);

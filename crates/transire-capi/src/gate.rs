@@ -38,7 +38,7 @@ pub const TRANSIRE_GATE_NEED: u32 = 1;
 pub const TRANSIRE_GATE_VERDICT: u32 = 2;
 /// Payload for the device: `payload_length` bytes at `payload`.
 pub const TRANSIRE_GATE_DELIVER: u32 = 3;
-/// Over: `complete` of `transire_gate_state` says how. Every further step says so again.
+/// Over: `complete` of `transire_gate_query` says how. Every further step says so again.
 pub const TRANSIRE_GATE_FINISHED: u32 = 4;
 
 /// Memory that a gate takes when it is made, and besides while it comes to its verdict.
@@ -296,7 +296,7 @@ pub unsafe extern "C" fn transire_gate_stalled(gate: *mut Gate) -> Status {
 ///
 /// Codes: `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn transire_gate_state(gate: *const Gate, state: *mut GateState) -> Status {
+pub unsafe extern "C" fn transire_gate_query(gate: *const Gate, state: *mut GateState) -> Status {
     guarded(|| {
         // SAFETY: the pointer is as the caller promises.
         let gate = unsafe { shared(gate) }?.core()?;

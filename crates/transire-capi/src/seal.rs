@@ -43,7 +43,7 @@ pub const TRANSIRE_SEAL_NEED: u32 = 1;
 pub const TRANSIRE_SEAL_WRITE: u32 = 2;
 /// The input is flushed: everything that was given has gone out.
 pub const TRANSIRE_SEAL_FLUSHED: u32 = 3;
-/// Over: `complete` of `transire_seal_state` says whether the stream was sealed or aborted.
+/// Over: `complete` of `transire_seal_query` says whether the stream was sealed or aborted.
 pub const TRANSIRE_SEAL_FINISHED: u32 = 4;
 
 /// Memory that a sealing takes when it is made: the header several times over, what the digest waits with, and a reader
@@ -304,7 +304,7 @@ pub unsafe extern "C" fn transire_seal_abort(seal: *mut Seal, text: Text, event:
 ///
 /// Codes: `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn transire_seal_state(seal: *const Seal, state: *mut SealState) -> Status {
+pub unsafe extern "C" fn transire_seal_query(seal: *const Seal, state: *mut SealState) -> Status {
     guarded(|| {
         // SAFETY: the pointer is as the caller promises.
         let seal = unsafe { shared(seal) }?;
