@@ -9,9 +9,7 @@ use transire_core::vendors::VENDORS;
 use transire_text::{TEXT_FILE_MAX, TextError, load_profile, load_target, profile_to_json, profile_to_line};
 
 use crate::call::{Place, bytes, copy, give, guarded, room, shared, take};
-use crate::status::{
-    Status, TRANSIRE_BUFFER_TOO_SMALL, TRANSIRE_INVALID_ARGUMENT, TRANSIRE_MALFORMED,
-};
+use crate::status::{Status, TRANSIRE_BUFFER_TOO_SMALL, TRANSIRE_INVALID_ARGUMENT, TRANSIRE_MALFORMED};
 use crate::text::write_message;
 
 /// The canonical bytes of a profile: a prologue and a header.

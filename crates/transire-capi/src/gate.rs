@@ -7,7 +7,9 @@ use transire_core::sealed::{FRAME_HEAD, FRAME_MAX};
 use transire_core::vendors::VENDORS;
 use transire_core::verdict::{Reason, reasons};
 
-use crate::call::{Given, Place, Versioned, bytes, exclusive, give, guarded, read_sized, room, shared, take, write_sized};
+use crate::call::{
+    Given, Place, Versioned, bytes, exclusive, give, guarded, read_sized, room, shared, take, write_sized,
+};
 use crate::device::Target;
 use crate::status::{
     Status, TRANSIRE_INTERNAL, TRANSIRE_INVALID_ARGUMENT, TRANSIRE_NO_MEMORY, TRANSIRE_UNKNOWN_FORMAT,
@@ -206,7 +208,8 @@ unsafe fn chosen(options: *const GateOptions) -> Result<Options, Status> {
         let given = read_sized(options)?;
         (given, given.format.read()?)
     };
-    let known = TRANSIRE_GATE_FOLLOWED | TRANSIRE_GATE_ADMIT_FIXABLE | TRANSIRE_GATE_ADMIT_UNKNOWN | TRANSIRE_GATE_READ_ON;
+    let known =
+        TRANSIRE_GATE_FOLLOWED | TRANSIRE_GATE_ADMIT_FIXABLE | TRANSIRE_GATE_ADMIT_UNKNOWN | TRANSIRE_GATE_READ_ON;
     if given.flags & !known != 0 {
         return Err(TRANSIRE_INVALID_ARGUMENT);
     }

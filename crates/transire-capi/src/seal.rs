@@ -5,11 +5,11 @@ use transire_core::seal::{self, Flow, Sealing};
 use transire_core::sealed::{self, Digest, FRAME_HEAD, OPAQUE};
 use transire_core::vendors::VENDORS;
 
-use crate::call::{Given, Place, Versioned, bytes, exclusive, give, guarded, read_sized, room, shared, take, write_sized};
-use crate::device::Profile;
-use crate::status::{
-    Status, TRANSIRE_ENDED, TRANSIRE_INTERNAL, TRANSIRE_INVALID_ARGUMENT, TRANSIRE_OK, of_seal,
+use crate::call::{
+    Given, Place, Versioned, bytes, exclusive, give, guarded, read_sized, room, shared, take, write_sized,
 };
+use crate::device::Profile;
+use crate::status::{Status, TRANSIRE_ENDED, TRANSIRE_INTERNAL, TRANSIRE_INVALID_ARGUMENT, TRANSIRE_OK, of_seal};
 use crate::text::Text;
 use crate::verdict::{Judged, Verdict};
 

@@ -41,6 +41,7 @@ const WORDS_ROOM: usize = 1 << 20;
 pub struct Verdict(pub(crate) Judged);
 
 /// What a verdict is about: whatever can put its reasons into words.
+#[expect(clippy::large_enum_variant, reason = "each is in a handle of its own, on the heap")]
 pub(crate) enum Judged {
     Pair { source: Arc<profile::Profile>, target: Arc<target::Target>, verdict: verdict::Verdict },
     Gate(gate::Gate),

@@ -20,10 +20,9 @@ pub extern "C" fn transire_abi_version() -> u32 {
 /// The version of the product that is running, such as `0.1.0`: NUL-terminated, static.
 #[unsafe(no_mangle)]
 pub extern "C" fn transire_version() -> *const c_char {
-    const VERSION: &CStr =
-        match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
-            Ok(version) => version,
-            Err(_) => panic!("a version has no NUL"),
-        };
+    const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+        Ok(version) => version,
+        Err(_) => panic!("a version has no NUL"),
+    };
     VERSION.as_ptr()
 }

@@ -122,6 +122,8 @@ pub struct Gate {
     target: Option<Arc<Target>>,
     options: Options,
     verdict: Verdict,
+    /// The reasons of a later verdict, before those are left out that were given already. Empty between two.
+    again: Verdict,
     /// Readers of the target vendor's formats, made beforehand so that reading a stream allocates nothing.
     spare: Vec<(&'static Format, Box<dyn Reader>)>,
     /// Room for what such a reader must see again.
@@ -245,6 +247,7 @@ impl Gate {
             target,
             options,
             verdict: Verdict::new(),
+            again: Verdict::new(),
             spare,
             store: Vec::with_capacity(index(room)),
             sealed,
@@ -264,7 +267,8 @@ impl Gate {
     /// # Errors
     /// The memory is not there.
     pub fn reserve(&mut self) -> Result<(), TryReserveError> {
-        self.verdict.reserve()
+        self.verdict.reserve()?;
+        self.again.reserve()
     }
 
     /// Looks at the input, which begins where the bytes used so far end; `eof` when nothing follows it. The caller drops
@@ -680,9 +684,8 @@ impl Gate {
             {
                 // Header and payload do not contradict each other, and either may say what the other does not.
                 let header = self.sealed.source().filter(|_| inside);
-                let mut again = Verdict::new();
-                judge(&Source { header, native: Some(native) }, target, self.options.now, &mut again);
-                for reason in again.reasons() {
+                judge(&Source { header, native: Some(native) }, target, self.options.now, &mut self.again);
+                for reason in self.again.reasons() {
                     // What the header was refused for need not be said again.
                     let same = |said: &Reason| {
                         said.id == reason.id && said.attribute == reason.attribute && said.rule == reason.rule
@@ -694,6 +697,7 @@ impl Gate {
                     let in_payload = inside && native.value(of_source).is_some();
                     self.verdict.push(if in_payload { reason.in_payload() } else { *reason });
                 }
+                self.again.clear();
             }
         }
         if let Some(reason) = contradiction {

@@ -512,6 +512,12 @@ impl Verdict {
         self.reasons.try_reserve_exact(REASONS_KEPT.saturating_sub(self.reasons.len()))
     }
 
+    /// Begins again without reasons, and keeps the room.
+    pub fn clear(&mut self) {
+        self.reasons.clear();
+        (self.outcome, self.dropped) = (Outcome::Compatible, 0);
+    }
+
     /// The worst outcome of the reasons.
     pub const fn outcome(&self) -> Outcome {
         self.outcome
