@@ -38,3 +38,26 @@ fn every_known_input_says_the_same() {
         }
     }
 }
+
+#[test]
+#[ignore = "writes the corpus of the fuzz target `capi`"]
+fn write_seeds() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = root.join("crates/transire-core/fuzz/corpus/capi");
+    std::fs::create_dir_all(&folder).expect("the tree can be written");
+    let seeds: [(&str, &[u8], &str); 8] = [
+        ("native", &[1, 255], "fixtures/mtty/mtty2-both-ports.bin"),
+        ("native-in-phases", &[0b1, 23], "fixtures/mtty/mtty2-both-ports.bin"),
+        ("native-opaque", &[0b1_0111, 9], "fixtures/mtty/mtty1-text.bin"),
+        ("native-announced", &[0b1000_0101, 40], "fixtures/mtty/mtty2-fresh.bin"),
+        ("sealed", &[0b1, 100], "fixtures/vectors/sealed-example-blake3.bin"),
+        ("sealed-read-on", &[0b1000, 7], "fixtures/vectors/sealed-example-none.bin"),
+        ("header-silent", &[0b110_0001, 255], "fixtures/vectors/header-without-ports.bin"),
+        ("profile", &[], "fixtures/vectors/profile-all-attributes.bin"),
+    ];
+    for (name, head, path) in seeds {
+        let bytes = std::fs::read(root.join(path)).expect("a file of the tree");
+        std::fs::write(folder.join(name), [head, &bytes].concat()).expect("the tree can be written");
+    }
+    std::fs::write(folder.join("target"), "vendor = \"mtty\"\n[attributes]\nnr_ports = 2\n").expect("as above");
+}

@@ -425,7 +425,9 @@ static void pass(transire_gate *gate, struct bytes stream, size_t grow, struct b
 
     for (;;) {
         /* A buffer of its own for each step: what it holds beyond is found by the sanitizers. */
-        struct bytes window = append((struct bytes){NULL, 0}, stream.at + at, end - at);
+        struct bytes window = {NULL, 0};
+        if (end > at)
+            window = append(window, stream.at + at, end - at);
         CHECK(transire_gate_step(gate, window.at, window.length, end == stream.length, &event) == TRANSIRE_OK);
         CHECK(event.used <= window.length && event.reserved == 0 && event.need <= transire_gate_need_max());
         CHECK((event.event == TRANSIRE_GATE_DELIVER) == (event.payload_length > 0));
