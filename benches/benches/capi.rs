@@ -118,7 +118,7 @@ type Way<'a> = (&'static str, Box<dyn FnMut() + 'a>);
 
 /// Times every way once a round, each as often as [`LEAST`] takes, and prints what one repetition took.
 fn rounds(size: usize, ways: &mut [Way<'_>], (whole, least, most): (Duration, usize, usize)) {
-    let mut run = |work: &mut dyn FnMut(), repetitions: u32| {
+    let run = |work: &mut dyn FnMut(), repetitions: u32| {
         let start = Instant::now();
         for _ in 0..repetitions {
             work();
