@@ -104,7 +104,8 @@ capi: ## the C library: built, installed below target/capi, and tested there
 	cargo test --locked --package transire-capi
 	@rm -rf $(TARGET)/capi && mkdir -p $(TARGET)/capi/scratch
 	@$(MAKE) --no-print-directory install-capi PREFIX=$(TARGET)/capi/prefix DESTDIR=
-	@sh crates/transire-capi/tests/run.sh $(TARGET)/capi/prefix $(TARGET)/capi/scratch
+	@$(MAKE) --no-print-directory install-capi PREFIX=/usr DESTDIR=$(TARGET)/capi/staged
+	@sh $(CAPI)/tests/run.sh $(TARGET)/capi/prefix $(TARGET)/capi/staged $(TARGET)/capi/scratch
 
 # Without the kind that is for Rust: beside it, cargo does not optimise across crates.
 install-capi: ## libtransire.a, libtransire.so, transire.h and transire.pc into PREFIX (/usr/local) below DESTDIR

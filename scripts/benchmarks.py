@@ -58,8 +58,9 @@ GiB/s from the first byte to the last. `dd bs=1M iflag=fullblock` has a buffer o
 have; `cat` one of its own choice.
 """
 FROM_C = """\
-A gate through the C ABI, beside the same gate from Rust: it is made, given the first bytes, asked, and freed; or the whole
-stream is pumped through it from memory, and nothing is copied. Its calls go through pointers, as in a program in C.
+A gate through the C ABI, beside the same gate from Rust: it is made, given the first bytes, asked, and freed; or a
+whole stream is pumped through it from memory, and nothing is copied. Its calls go through pointers, as in a program
+in C.
 """
 HOW = """\
 - Ratios are those of one run: every round times each way once, and the ratio is the median of the rounds'. Times from

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`version`] | of the product and of the binary interface |
 //! | [`status`] | the codes that functions return |
-//! | [`call`] | what every function does: no panic gets out, no pointer is believed |
+//! | `call` | what every function does: no panic gets out, no pointer is believed |
 //! | [`text`] | text from and to the caller |
 //! | [`device`] | profiles and targets |
 //! | [`verdict`] | outcomes and reasons |

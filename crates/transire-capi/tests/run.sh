@@ -1,13 +1,14 @@
 #!/bin/sh
 # Tests the installed library, as a program outside this tree meets it: `make capi` calls it.
 #
-#     run.sh PREFIX SCRATCH
+#     run.sh PREFIX STAGED SCRATCH
 #
-# PREFIX is where `make install-capi` has put it; SCRATCH is an empty folder. What is not there is named and left out;
+# PREFIX is where `make install-capi` has put it, STAGED a DESTDIR where it did so for /usr, SCRATCH an empty folder. What is not there is named and left out;
 # with TRANSIRE_CAPI_ALL=1, as in CI, that fails.
 set -eu
 prefix=$1
-scratch=$2
+staged=$2
+scratch=$3
 cd "$(dirname "$0")/.."
 fixtures=../../fixtures/mtty
 missing=
@@ -50,6 +51,13 @@ for compiler in 'cc c99 c gcc' 'gcc c99 c gcc' 'clang c99 c clang' 'g++ c++11 cp
         "$1" "-std=$2" $strict -I"$prefix/include" -c "$scratch/only.$3" -o "$scratch/only.o"
     fi
 done
+
+say 'an installation below DESTDIR is found as packagers look for it'
+# shellcheck disable=SC2046  # one word an option
+cc "$scratch/only.c" -o "$scratch/only" $(
+    PKG_CONFIG_SYSROOT_DIR=$staged PKG_CONFIG_LIBDIR=$staged/usr/lib/pkgconfig pkg-config --cflags --libs transire
+)
+LD_LIBRARY_PATH=$staged/usr/lib "$scratch/only"
 
 # How a program outside finds the library. The programs below are built in this way and in no other.
 PKG_CONFIG_PATH=$prefix/lib/pkgconfig
