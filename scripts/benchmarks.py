@@ -61,6 +61,11 @@ Through pipes: {} of payload in a sealed stream, from a writer to a reader that 
 GiB/s from the first byte to the last. `dd bs=1M iflag=fullblock` has a buffer of the size of a frame, as the gate must
 have; `cat` one of its own choice.
 """
+FROM_C = """\
+A gate through the C ABI, beside the same gate from Rust: it is made, given the first bytes, asked, and freed; or a
+whole stream is pumped through it from memory, and nothing is copied. Its calls go through pointers, as in a program
+in C.
+"""
 HOW = """\
 - Ratios are those of one run: every round times each way once, and the ratio is the median of the rounds'. Times from
   criterion stand alone.
@@ -157,7 +162,9 @@ def main() -> None:
     say("verdicts from Python: pytest-benchmark")
     python = verdicts_from_python(run)
     say("whole streams in memory")
-    streams = whole_streams(run)
+    streams = rounds_of("throughput", run)
+    say("through the C ABI")
+    capi = rounds_of("capi", run)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "target.toml"
         target.write_text(PROFILE.to_toml(), encoding="utf-8")
@@ -169,7 +176,7 @@ def main() -> None:
     took = time.monotonic() - start
     into.mkdir(parents=True, exist_ok=True)
     (into / "benchmarks.svg").write_text(plot(streams), encoding="utf-8")
-    text = with_migrations(report(rust, python, streams, pipes, touched, long, took, run), section)
+    text = with_migrations(report(rust, python, streams, capi, pipes, touched, long, took, run), section)
     (into / "benchmarks.md").write_text(text, encoding="utf-8")
     print(text)
 
@@ -203,10 +210,10 @@ def verdicts_from_rust(run: Run) -> dict[str, float]:
     return found
 
 
-def whole_streams(run: Run) -> Rounds:
-    """What `benches/benches/throughput.rs` prints."""
+def rounds_of(name: str, run: Run) -> Rounds:
+    """What `benches/benches/throughput.rs`, or `capi.rs` beside it, prints."""
     found: Rounds = defaultdict(list)
-    for line in cargo("throughput", *(["--quick"] if run.quick else [])).splitlines():
+    for line in cargo(name, *(["--quick"] if run.quick else [])).splitlines():
         size, way, value = line.split("\t")
         found[int(size), way].append(float(value))
     return found
@@ -618,10 +625,21 @@ def ways_in(streams: Rounds) -> tuple[list[int], list[str]]:
     return sizes, [way for size, way in streams if size == sizes[0] and not way.startswith("verdict")]
 
 
+def sides(capi: Rounds) -> list[tuple[int, str]]:
+    """What was timed both through C and from Rust."""
+    return [(size, way.removesuffix(", C")) for size, way in capi if way.endswith(", C")]
+
+
+def through(size: int, way: str) -> str:
+    """What went through the C ABI, in words."""
+    return f"{size_of(size)} of payload" if way == "gate" else f"a gate, made for a verdict on: {way}"
+
+
 def aims(
     rust: dict[str, float],
     python: dict[str, dict[str, list[float]]],
     streams: Rounds,
+    capi: Rounds,
     pipes: Pipes,
     touched: Touched,
     long: list[Long],
@@ -688,6 +706,11 @@ def aims(
             )
         aim = f"verify {size_of(size)} with BLAKE3 at 0.9 of its own rate"
         rows.append(Aim(aim, f"{times_of(times)} of it", times >= 0.9, why))
+    for size, way in sides(capi):
+        times = ratio(capi, size, f"{way}, Rust", f"{way}, C")
+        why = "options and results cross as structures, and the memory that may be needed is asked for beforehand"
+        aim = f"through C no more than a tenth above Rust: {through(size, way)}"
+        rows.append(Aim(aim, f"{times_of(times)} of its time", times <= 1.1, why))
     for (pipe_size, name), seconds in pipes.seconds.items():
         if name != "gate":
             continue
@@ -708,6 +731,7 @@ def report(
     rust: dict[str, float],
     python: dict[str, dict[str, list[float]]],
     streams: Rounds,
+    capi: Rounds,
     pipes: Pipes,
     touched: Touched,
     long: list[Long],
@@ -715,7 +739,7 @@ def report(
     run: Run,
 ) -> str:
     """The page."""
-    rows = aims(rust, python, streams, pipes, touched, long, run)
+    rows = aims(rust, python, streams, capi, pipes, touched, long, run)
     missed = [row for row in rows if not row.met]
     sizes, ways = ways_in(streams)
     parts = [
@@ -749,6 +773,17 @@ def report(
             [(size_of(size), *(rate_of(size, median(streams[size, way])) for way in ways)) for size in sizes],
         ),
         "![Cost against stream size](benchmarks.svg)\n",
+        FROM_C,
+        table(
+            ("what", "from Rust", "through C"),
+            [
+                (
+                    through(size, way),
+                    *(time_of(median(capi[size, f"{way}, {language}"])) for language in ("Rust", "C")),
+                )
+                for size, way in sides(capi)
+            ],
+        ),
         THROUGH_PIPES.format(size_of(pipes.payload)),
         table(
             ("pipes hold", *pipes.begun),

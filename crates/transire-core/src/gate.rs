@@ -10,6 +10,7 @@
 pub mod migration;
 
 use alloc::boxed::Box;
+use alloc::collections::TryReserveError;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -279,6 +280,16 @@ impl Gate {
             examined: 0,
             judged: false,
         }
+    }
+
+    /// Makes room for every reason that may be found, so that from the early verdict on nothing is allocated, however
+    /// the stream goes on. Without it a stream that is good allocates nothing.
+    ///
+    /// # Errors
+    /// The memory is not there.
+    pub fn reserve(&mut self) -> Result<(), TryReserveError> {
+        self.verdict.reserve()?;
+        self.again.reserve()
     }
 
     /// Looks at the input, which begins where the bytes used so far end; `eof` when nothing follows it. The caller drops
@@ -714,7 +725,6 @@ impl Gate {
             {
                 // Header and payload do not contradict each other, and either may say what the other does not.
                 let header = self.sealed.source().filter(|_| inside);
-                self.again.clear();
                 judge(&Source { header, native: Some(native) }, target, self.options.now, &mut self.again);
                 for reason in self.again.reasons() {
                     // What the header was refused for need not be said again.
@@ -730,6 +740,7 @@ impl Gate {
                     self.examined = self.examined.max(end_of(&reason));
                     self.verdict.push(reason);
                 }
+                self.again.clear();
             }
         }
         if let Some(reason) = contradiction {
