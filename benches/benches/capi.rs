@@ -22,8 +22,9 @@ use transire_core::vendors::VENDORS;
 
 /// Bytes of payload: a verdict alone, and a whole stream.
 const SIZES: [usize; 3] = [64, 1 << 20, 1 << 30];
-/// What a round of one way takes at least, in repetitions of it.
-const LEAST: Duration = Duration::from_millis(2);
+/// What a round of one way takes at least, in repetitions of it. A gate for each is made besides, which takes several
+/// times as long.
+const LEAST: Duration = Duration::from_micros(200);
 /// What one size takes, and rounds that it has at the least and at the most.
 const WHOLE: (Duration, usize, usize) = (Duration::from_secs(6), 5, 101);
 const QUICK: (Duration, usize, usize) = (Duration::from_millis(400), 3, 21);
