@@ -22,8 +22,9 @@ use transire_core::vendors::VENDORS;
 
 /// Bytes of payload: a verdict alone, and a whole stream.
 const SIZES: [usize; 3] = [64, 1 << 20, 1 << 30];
-/// What a round of one way takes at least, in repetitions of it.
-const LEAST: Duration = Duration::from_millis(2);
+/// What a round of one way takes at least, in repetitions of it. A gate for each is made besides, which takes several
+/// times as long.
+const LEAST: Duration = Duration::from_micros(200);
 /// What one size takes, and rounds that it has at the least and at the most.
 const WHOLE: (Duration, usize, usize) = (Duration::from_secs(6), 5, 101);
 const QUICK: (Duration, usize, usize) = (Duration::from_millis(400), 3, 21);
@@ -52,10 +53,38 @@ impl Library {
         })
     }
 
-    /// A gate, and the stream through it: to its early verdict, or to its end. Whether it was complete; bytes delivered.
     #[allow(unsafe_code)] // The functions are those of C.
-    fn pass(self, target: *const Target, stream: &[u8], to_verdict: bool, sink: &mut dyn FnMut(&[u8])) -> bool {
+    fn made(self, target: *const Target) -> Made {
         let mut gate = null_mut();
+        // SAFETY: the target lives for as long as `main` runs, and the place is good.
+        assert_eq!(unsafe { (self.new)(target, null(), &raw mut gate) }, TRANSIRE_OK);
+        Made { library: self, gate }
+    }
+}
+
+/// A gate of C, freed when it is dropped.
+struct Made {
+    library: Library,
+    gate: *mut Gate,
+}
+
+impl Drop for Made {
+    #[allow(unsafe_code)] // The functions are those of C.
+    fn drop(&mut self) {
+        // SAFETY: the gate was made by this library, and is not used again.
+        unsafe { (self.library.free)(self.gate) };
+    }
+}
+
+/// A gate of either side, and a stream through it: to its early verdict, or to its end.
+trait Passes {
+    /// Whether it judged, or was complete.
+    fn pass(&mut self, stream: &[u8], to_verdict: bool) -> bool;
+}
+
+impl Passes for Made {
+    #[allow(unsafe_code)] // The functions are those of C.
+    fn pass(&mut self, stream: &[u8], to_verdict: bool) -> bool {
         let mut event = GateEvent { event: 0, reserved: 0, used: 0, need: 0, payload: null(), payload_length: 0 };
         let none = Text { bytes: null(), length: 0 };
         let mut state = GateState {
@@ -70,65 +99,93 @@ impl Library {
             abort_text: none,
         };
         let mut rest = black_box(stream);
-        // SAFETY: the target lives for as long as `main` runs, slices and places are good, and the gate is used until it
-        // is freed.
-        unsafe {
-            assert_eq!((self.new)(target, null(), &raw mut gate), TRANSIRE_OK);
-            loop {
-                assert_eq!((self.step)(gate, rest.as_ptr(), rest.len(), true, &raw mut event), TRANSIRE_OK);
-                match event.event {
-                    TRANSIRE_GATE_DELIVER => sink(std::slice::from_raw_parts(event.payload, event.payload_length)),
-                    TRANSIRE_GATE_VERDICT if to_verdict => break,
-                    TRANSIRE_GATE_FINISHED => break,
-                    _ => {}
-                }
-                rest = &rest[event.used..];
+        loop {
+            // SAFETY: the gate lives, and slice and place are good.
+            let status = unsafe { (self.library.step)(self.gate, rest.as_ptr(), rest.len(), true, &raw mut event) };
+            assert_eq!(status, TRANSIRE_OK);
+            match event.event {
+                TRANSIRE_GATE_DELIVER => _ = black_box((event.payload, event.payload_length)),
+                TRANSIRE_GATE_VERDICT if to_verdict => return true,
+                TRANSIRE_GATE_FINISHED => break,
+                _ => {}
             }
-            assert_eq!((self.query)(gate, &raw mut state), TRANSIRE_OK);
-            (self.free)(gate);
+            rest = &rest[event.used..];
         }
-        if to_verdict { state.judged } else { state.complete }
+        // SAFETY: the gate lives, and the place is good.
+        assert_eq!(unsafe { (self.library.query)(self.gate, &raw mut state) }, TRANSIRE_OK);
+        state.complete
     }
 }
 
-/// The same from Rust.
-fn pass(
-    target: &Arc<transire_core::target::Target>,
-    stream: &[u8],
-    to_verdict: bool,
-    sink: &mut dyn FnMut(&[u8]),
-) -> bool {
+impl Passes for RustGate {
+    fn pass(&mut self, stream: &[u8], to_verdict: bool) -> bool {
+        let mut rest = black_box(stream);
+        loop {
+            let step = self.step(rest, true);
+            let used = step.used;
+            match step.event {
+                Output::Deliver(bytes) => _ = black_box((bytes.as_ptr(), bytes.len())),
+                Output::Verdict if to_verdict => return true,
+                Output::Finished => return self.is_complete(),
+                _ => {}
+            }
+            rest = &rest[used..];
+        }
+    }
+}
+
+fn made(target: &Arc<transire_core::target::Target>) -> RustGate {
     let mut gate = RustGate::new(VENDORS, Some(target.clone()), Options::default());
     gate.reserve().expect("there is memory");
-    let mut rest = black_box(stream);
-    loop {
-        let step = gate.step(rest, true);
-        let used = step.used;
-        match step.event {
-            Output::Deliver(bytes) => sink(bytes),
-            Output::Verdict if to_verdict => return gate.is_judged(),
-            Output::Finished => return gate.is_complete(),
-            _ => {}
+    gate
+}
+
+/// Does something so often, and says how long it took.
+type Way<'a> = (&'static str, Box<dyn FnMut(u32) -> Duration + 'a>);
+
+/// Gates that stand at once, made outside the time that is taken: so many that the clock does not count.
+const BATCH: u32 = 64;
+
+/// The stream through a gate that stands.
+fn passing<'a, G: Passes>(
+    make: impl Fn() -> G + 'a,
+    stream: &'a [u8],
+    to_verdict: bool,
+) -> impl FnMut(u32) -> Duration {
+    move |repetitions| {
+        let mut took = Duration::ZERO;
+        let mut left = repetitions;
+        while left > 0 {
+            let now = left.min(if to_verdict { BATCH } else { 1 });
+            let mut gates: Vec<G> = (0..now).map(|_| make()).collect();
+            let start = Instant::now();
+            for gate in &mut gates {
+                assert!(gate.pass(stream, to_verdict));
+            }
+            took += start.elapsed();
+            left -= now;
         }
-        rest = &rest[used..];
+        took
     }
 }
 
-type Way<'a> = (&'static str, Box<dyn FnMut() + 'a>);
+/// A gate made and freed.
+fn making<G>(make: impl Fn() -> G) -> impl FnMut(u32) -> Duration {
+    move |repetitions| {
+        let start = Instant::now();
+        for _ in 0..repetitions {
+            drop(black_box(make()));
+        }
+        start.elapsed()
+    }
+}
 
 /// Times every way once a round, each as often as [`LEAST`] takes, and prints what one repetition took.
 fn rounds(size: usize, ways: &mut [Way<'_>], (whole, least, most): (Duration, usize, usize)) {
-    let run = |work: &mut dyn FnMut(), repetitions: u32| {
-        let start = Instant::now();
-        for _ in 0..repetitions {
-            work();
-        }
-        start.elapsed()
-    };
     let mut often = Vec::new();
     for (_, work) in ways.iter_mut() {
         let mut repetitions = 1_u32;
-        while run(work, repetitions) < LEAST {
+        while work(repetitions) < LEAST {
             repetitions = repetitions.saturating_mul(2);
         }
         often.push(repetitions);
@@ -139,7 +196,7 @@ fn rounds(size: usize, ways: &mut [Way<'_>], (whole, least, most): (Duration, us
             break;
         }
         for ((name, work), repetitions) in ways.iter_mut().zip(&often) {
-            let took = run(work, *repetitions);
+            let took = work(*repetitions);
             println!("{size}\t{name}\t{:.3}", took.as_secs_f64() * 1e9 / f64::from(*repetitions));
         }
     }
@@ -167,19 +224,24 @@ fn main() {
         let stream = &sealed(&payload, Digest::None);
         drop(payload);
         let mut ways: Vec<Way<'_>> = Vec::new();
+        let (of_c_made, of_rust_made) = (move || library.made(of_c), move || made(of_rust));
         if size == SIZES[0] {
+            ways.push(("made and freed, Rust", Box::new(making(of_rust_made))));
+            ways.push(("made and freed, C", Box::new(making(of_c_made))));
             let streams: [(&[u8], [&'static str; 2]); 2] = [
-                (&MTTY_HEADER, ["mtty header, Rust", "mtty header, C"]),
-                (stream, ["sealed header, 12 attributes, Rust", "sealed header, 12 attributes, C"]),
+                (&MTTY_HEADER, ["verdict on an mtty header, Rust", "verdict on an mtty header, C"]),
+                (
+                    stream,
+                    ["verdict on a sealed header, 12 attributes, Rust", "verdict on a sealed header, 12 attributes, C"],
+                ),
             ];
             for (stream, [rust_name, c_name]) in streams {
-                ways.push((rust_name, Box::new(move || assert!(pass(of_rust, stream, true, &mut |_| {})))));
-                ways.push((c_name, Box::new(move || assert!(library.pass(of_c, stream, true, &mut |_| {})))));
+                ways.push((rust_name, Box::new(passing(of_rust_made, stream, true))));
+                ways.push((c_name, Box::new(passing(of_c_made, stream, true))));
             }
         } else {
-            let look = |bytes: &[u8]| _ = black_box(bytes);
-            ways.push(("gate, Rust", Box::new(move || assert!(pass(of_rust, stream, false, &mut { look })))));
-            ways.push(("gate, C", Box::new(move || assert!(library.pass(of_c, stream, false, &mut { look })))));
+            ways.push(("whole stream, Rust", Box::new(passing(of_rust_made, stream, false))));
+            ways.push(("whole stream, C", Box::new(passing(of_c_made, stream, false))));
         }
         rounds(size, &mut ways, budget);
     }

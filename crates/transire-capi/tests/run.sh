@@ -135,8 +135,9 @@ code=0
 "$scratch/migrate" 2>/dev/null || code=$?
 [ $code = 2 ]
 
-if [ -n "$missing" ] && [ "${TRANSIRE_CAPI_ALL:-0}" = 1 ]; then
-    echo "left out for want of:$missing" >&2
-    exit 1
+if [ -z "$missing" ]; then
+    echo 'the C library: all passed'
+else
+    echo "the C library: passed, but for what was left out for want of:$missing"
+    [ "${TRANSIRE_CAPI_ALL:-0}" != 1 ]
 fi
-echo 'the C library: all passed'
