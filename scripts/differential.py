@@ -1,10 +1,10 @@
 """The compiled part against the reference, over inputs that are made here: python scripts/differential.py --help
 
-Every input is made from a number, so it can be made again. An input is a native stream, a profile or a sealed stream,
-built from scratch or by `transire.seal`, then changed; after most changes the checksums are put right as far as the
-lengths lead, so that the change reaches the checks behind them. Both sides must give the same outcome and the same
-reasons, each with its id, its offset and whether that is in the payload: the first error of structure, every finding of
-the rules, every note.
+Every input is made from a number, so it can be made again. An input is a native stream, a profile, a sealed stream or
+an answer, built from scratch or by `transire.seal`, then changed; after most changes the checksums are put right as
+far as the lengths lead, so that the change reaches the checks behind them. Both sides must give the same outcome and
+the same reasons, each with its id, its offset and whether that is in the payload: the first error of structure, every
+finding of the rules, every note.
 """
 
 from __future__ import annotations
@@ -187,13 +187,15 @@ def make(random: Random) -> Case:
         return Case(data, said if not rarely(random, 20) else None)
     if rarely(random, 3):
         return stored(random)
-    kind = random.randrange(20)
+    kind = random.randrange(21)
     if kind < 3:
         data = native(random)
     elif kind < 7:
         data = envelope(1, header(random, None))
     elif kind < 9:
         data = by_seal(random)
+    elif kind < 10:
+        data = answer(random)
     else:
         data = sealed(random)
     if random.randrange(2):
@@ -416,6 +418,32 @@ def header(random: Random, stream: tuple[bytes, int, int] | None) -> bytes:
     if wild and rarely(random, 8):
         order.append(random.choice(order or [1]))
     return b"".join(attribute(identity, *parts.get(identity, (3, b"x"))) for identity in order)
+
+
+def answer(random: Random) -> bytes:
+    """An answer, or what nearly is one."""
+    stages, outcomes = (b"early", b"final"), [name.encode() for name in transire.Outcome]
+    parts = {
+        0x8001: (3, random.choice((b"mtty", b"acme"))),
+        0x80E3: (4, octets(random, 15 if rarely(random, 20) else 16)),
+        0x80E5: (2, struct.pack("<Q", random.choice((0, 0x4E121C67, 2**32 - 1, 2**32 if rarely(random, 5) else 7)))),
+        0x80E6: (3, b"late" if rarely(random, 20) else random.choice(stages)),
+        0x80E7: (3, b"fine" if rarely(random, 20) else random.choice(outcomes)),
+        0x80E8: (1, bytes([random.choice((0, 0, 1, 1 if not rarely(random) else 2))])),
+    }
+    if random.randrange(2):
+        parts[0x00E9] = (8, b"\3" + b"".join(map(member, in_order(random, [b"header.crc", b"nr_ports.not-equal"]))))
+    elif rarely(random, 6):
+        parts[0x00E9] = (8, sound(random, 8))
+    if rarely(random, 5):
+        parts.pop(random.choice(sorted(parts)))
+    if rarely(random, 3):
+        number = random.choice((0x0004, 0x0050, 0x80E0, 0x80E1, 0x00E2, 0x00E4, 0x00EA, 0x00FF, 0x8100, 0x6FFF, 0x7000))
+        kind = random.choice((0, *range(1, 13)))
+        parts[number | (0x8000 if rarely(random, 5) else 0)] = (kind, sound(random, kind))
+    order = sorted(parts, key=lambda identity: identity & 0x7FFF)
+    front = b"".join(attribute(identity, *parts[identity]) for identity in order)
+    return envelope(3, front, b"\0" if rarely(random, 20) else b"")
 
 
 def sealed(random: Random) -> bytes:

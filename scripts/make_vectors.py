@@ -146,6 +146,7 @@ VENDOR = text(0x8001, "mtty")
 DEVICE_API, PCI_ID, REVISION, DRIVER, DRIVER_VERSION, MDEV_TYPE, AGGREGATION = 3, 4, 6, 7, 8, 9, 10
 CAPACITY, SOFTWARE_VERSION, DRIVER_BUILD = 11, 12, 13
 PAYLOAD_FORMAT, DIGEST, PAYLOAD_LEN, STREAM_ID, DEVICE_LABEL = 0x80E0, 0x80E1, 0x00E2, 0x80E3, 0x00E4
+ANSWERS, ANSWER_STAGE, ANSWER_OUTCOME, ANSWER_COMPLETE, ANSWER_REASONS = 0x80E5, 0x80E6, 0x80E7, 0x80E8, 0x00E9
 NR_PORTS, STREAM_VERSION = 0x8100, 0x8101
 ONE_PORT, TWO_PORTS = uint(NR_PORTS, 1), uint(NR_PORTS, 2)
 ID = attribute(STREAM_ID, 4, bytes(range(16)))
@@ -175,6 +176,21 @@ def profile(*attributes: bytes, **wrong: Any) -> bytes:
     """A profile."""
     header = b"".join(attributes)
     return prologue(header, **{"content": 1, **wrong}) + header
+
+
+def answer(*attributes: bytes, **wrong: Any) -> bytes:
+    """An answer."""
+    return profile(*attributes, **{"content": 3, **wrong})
+
+
+def flag(number: int, value: int) -> bytes:
+    """An attribute of type 1."""
+    return attribute(number, 1, bytes([value]))
+
+
+def texts(number: int, *members: str) -> bytes:
+    """An attribute of type 8, a set of texts."""
+    return attribute(number, 8, b"\3" + sized(*(member.encode() for member in members)))
 
 
 def place(attributes: tuple[bytes, ...] | list[bytes], at: int) -> int:
@@ -316,6 +332,7 @@ TWO = mtty(port(), port(head=5, tail=5, count=0))
 # What is expected.
 
 FLAGS = {
+    "Answer": "The input is an answer: what the target of a sealed stream says back to its source.",
     "Aborted": "The source gave up.",
     "AncillaryFrame": "A frame of a kind that need not be understood: checked, counted, passed over, noted.",
     "Boundary": "A value at a limit, or the next one beside it.",
@@ -378,7 +395,6 @@ REASONS = {
 OUTCOME_OF = {kind: outcome for outcome, kinds in REASONS.items() for kind in kinds.split()}
 
 NOT_COVERED = {
-    "format.describes-target": "no target's own record is known here",
     "stream.stalled": "only a running reader with a deadline can say it: it does not follow from bytes",
 }
 
@@ -442,9 +458,9 @@ class Vectors:
         """Adds a vector. Outcome and completeness follow from the reasons and from what the input is."""
         stream = data.bytes if isinstance(data, Sealed) else data
         flag_set = set(flags.split())
-        is_profile = stream[:8] == b"TRANSIRE" and stream[20:21] == b"\1"
+        content = {b"\1": "Profile", b"\3": "Answer"}.get(stream[20:21] if stream[:8] == b"TRANSIRE" else b"")
         if stream[:8] == b"TRANSIRE" and len(stream) >= 32:
-            flag_set.add("Profile" if is_profile else "Sealed")
+            flag_set.add(content or "Sealed")
         elif stream[:8] == MTTY_MAGIC:
             flag_set.add("Native")
         if writes is not None:
@@ -474,7 +490,7 @@ class Vectors:
             vector["writes"] = writes
         vector |= {key: value for key, value in more.items() if value is not None}
         vector["outcome"] = outcome
-        vector["complete"] = outcome == "compatible" and not is_profile
+        vector["complete"] = outcome == "compatible" and content is None
         vector["reasons"] = [
             {key: reason[key] for key in ("id", "offset", "in_payload", "attribute")} for reason in ordered
         ]
@@ -574,7 +590,7 @@ def add_prologues(all_: Vectors) -> None:
     damaged("header-len", 8, None, "a length is not believed before its checksum agrees")
     damaged("header-crc", 12, None, "header_crc is covered by prologue_crc")
     damaged("major", 16, 2, "damage is not mistaken for a newer version")
-    damaged("content", 20, 3, "damage is not mistaken for another content")
+    damaged("content", 20, 4, "damage is not mistaken for another content")
     damaged("features", 27, 0x80, "damage is not mistaken for a feature")
     damaged("crc", 31, None, "the checksum itself")
 
@@ -586,9 +602,15 @@ def add_prologues(all_: Vectors) -> None:
         wrong(
             f"major-{major}", "only major version 1 is known", "prologue.major", 16, "Extension Boundary", major=major
         )
-    for content in (0, 3, 255):
-        comment = "3 is reserved for answers and not known in 1.0" if content == 3 else "a content that nobody assigned"
-        wrong(f"content-{content}", comment, "prologue.content", 20, "Extension Boundary", content=content)
+    for content in (0, 4, 255):
+        wrong(
+            f"content-{content}",
+            "a content that nobody assigned",
+            "prologue.content",
+            20,
+            "Extension Boundary",
+            content=content,
+        )
     for at in range(3):
         zero = bytes(int(at == byte) for byte in range(3))
         comment = "the offset is that of the first zero byte, whichever of the three is wrong"
@@ -942,12 +964,12 @@ def add_headers(all_: Vectors) -> None:
         "nr_ports",
         "Extension MultipleErrors",
     )
-    stream = Sealed([*sealed_header()[:4], uint(0x80E5, 0), ONE_PORT]).data(ONE).end()
+    stream = Sealed([*sealed_header()[:4], uint(0x80EA, 0), ONE_PORT]).data(ONE).end()
     all_.add(
         "unknown-critical-stream",
         "a number about the stream that is not assigned",
         stream,
-        why("attribute.unknown-critical", stream.of(0x80E5) - 8, "0x80e5"),
+        why("attribute.unknown-critical", stream.of(0x80EA) - 8, "0x80ea"),
         target=T1,
         flags="MendedChecksums Extension",
     )
@@ -1072,7 +1094,7 @@ def add_headers(all_: Vectors) -> None:
         flags="Extension MultipleErrors",
     )
 
-    # 2.12
+    # 2.14
     for name, attributes, about in (
         ("2-and-1", [VENDOR, text(MDEV_TYPE, "mtty-2"), ONE_PORT], "nr_ports"),
         ("1-and-2", [VENDOR, text(MDEV_TYPE, "mtty-1"), TWO_PORTS], "nr_ports"),
@@ -1103,7 +1125,7 @@ def add_headers(all_: Vectors) -> None:
         flags="Rule",
     )
 
-    # 2.14
+    # 2.16
     for behind, name in ((b"\0", "byte"), (good, "profile")):
         all_.add(
             f"profile-trailing-{name}",
@@ -1123,6 +1145,204 @@ def add_headers(all_: Vectors) -> None:
         target=T1,
         flags="Trailing ReadsOn Rule",
     )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Answers.
+
+SAID = {
+    0x8001: VENDOR,
+    STREAM_ID: ID,
+    # prologue_crc of the worked example in two phases.
+    ANSWERS: uint(ANSWERS, 0x4E121C67),
+    ANSWER_STAGE: text(ANSWER_STAGE, "final"),
+    ANSWER_OUTCOME: text(ANSWER_OUTCOME, "compatible"),
+    ANSWER_COMPLETE: flag(ANSWER_COMPLETE, 1),
+}
+
+
+NAMED_IN_ANSWERS = {
+    PCI_ID: "pci_id",
+    0x00E0: "payload_format",
+    0x00E1: "digest",
+    0x00E2: "payload_len",
+    0x00E3: "stream_id",
+    0x00E4: "device_label",
+    0x00E5: "answers",
+    0x00E6: "answer_stage",
+    0x00E7: "answer_outcome",
+    0x00E8: "answer_complete",
+    0x00E9: "answer_reasons",
+}
+
+
+def said(*others: bytes, without: int | None = None) -> list[bytes]:
+    """The attributes of a final and complete answer; others come besides, or in the place of those of their number."""
+    parts = {number & 0x7FFF: part for number, part in SAID.items() if number != without}
+    parts |= {int.from_bytes(other[:2], "little") & 0x7FFF: other for other in others}
+    return [parts[number] for number in sorted(parts)]
+
+
+def add_answers(all_: Vectors) -> None:
+    """Answers, and what is wrong with them."""
+
+    def good(name: str, comment: str, *others: bytes, flags: str = "", notes: tuple[dict[str, Any], ...] = ()) -> None:
+        all_.add(f"answer-{name}", comment, answer(*said(*others)), *notes, flags=flags)
+
+    early, refused = text(ANSWER_STAGE, "early"), flag(ANSWER_COMPLETE, 0)
+    good(
+        "final-complete",
+        "the stream was read to its end and may be loaded; the answer itself is no stream, so never complete",
+    )
+    good("early", "the header was judged, and nothing speaks against it", early, refused)
+    example = (early, text(ANSWER_OUTCOME, "incompatible"), refused, texts(ANSWER_REASONS, "nr_ports.not-equal"))
+    good(
+        "example", "the worked example of docs/format.md: an incompatible target, before the guest is stopped", *example
+    )
+    for outcome in OUTCOMES:
+        good(f"final-{outcome}", "each outcome has its name", text(ANSWER_OUTCOME, outcome), refused)
+    for outcome in ("fixable", "unknown"):
+        comment = "the target's caller admits it: it may be loaded"
+        good(f"final-complete-{outcome}", comment, text(ANSWER_OUTCOME, outcome), flags="Boundary")
+    for crc in (0, 0xFFFFFFFF):
+        good(f"answers-{crc:08x}", "a CRC may be any number of 32 bits", uint(ANSWERS, crc), flags="Boundary")
+    most = tuple(sorted(f"x.{number:03}" for number in range(256)))
+    good("reasons-256", "as many as a set holds", *example[:3], texts(ANSWER_REASONS, *most), flags="Boundary")
+    all_.add(
+        "answer-minor-7",
+        "every minor version of major 1 is read",
+        answer(*said(), minor=7),
+        flags="Extension",
+    )
+    good("unknown-vendor", "nothing in it is of the vendor's, so nobody need know it", text(0x8001, "nosuch"))
+    for number, name in ((PRIVATE, "private"), (0x00EA, "later"), (0x00FF, "last")):
+        attributes = said(uint(number, 1))
+        note = why("attribute.unknown", place(attributes, len(attributes) - 1), f"0x{number:04x}")
+        good(f"note-{name}", "kept and noted", uint(number, 1), flags="Extension", notes=(note,))
+
+    def bad(
+        name: str,
+        comment: str,
+        attributes: list[bytes],
+        reason: str,
+        offset: int,
+        about: str | None = None,
+        flags: str = "",
+        behind: bytes = b"",
+    ) -> None:
+        data = answer(*attributes) + behind
+        all_.add(f"answer-{name}", comment, data, why(reason, offset, about), flags=f"MendedChecksums {flags}")
+
+    def wrong(name: str, comment: str, other: bytes, reason: str, within: int, flags: str = "") -> None:
+        """One attribute is wrong; the reason is about it, so many bytes within."""
+        attributes, number = said(other), int.from_bytes(other[:2], "little")
+        about = NAMED_IN_ANSWERS.get(number & 0x7FFF, f"0x{number:04x}")
+        bad(name, comment, attributes, reason, place(attributes, attributes.index(other)) + within, about, flags)
+
+    # 1 and 2.1, 2.2
+    whole = answer(*said())
+    for length, reason in ((31, "prologue.truncated"), (32, "header.truncated"), (len(whole) - 1, "header.truncated")):
+        comment = "an answer that is cut is none"
+        all_.add(f"answer-cut-{length}", comment, whole[:length], why(reason, length), flags="Truncated Boundary")
+    all_.add("answer-damaged", "one bit of the outcome", changed(whole, 80), why("header.crc", 12), flags="Damaged")
+    # f
+    comment = "a device attribute: an answer describes no device"
+    wrong("misplaced-common", comment, pci_id(PCI_ID, 0x8086, 0x4941), "attribute.misplaced", 0)
+    for number in (0x0002, 0x000F, 0x00DF, 0x80DF):
+        comment = "nor one that a later minor version may give it"
+        wrong(f"misplaced-{number:04x}", comment, uint(number, 1), "attribute.misplaced", 0, "Boundary")
+    for number in (0x0100, 0x8100, 0x6FFF):
+        comment = "a number of the vendor's, known or not"
+        wrong(f"misplaced-{number:04x}", comment, uint(number, 1), "attribute.misplaced", 0, "Boundary")
+    for number in (PAYLOAD_FORMAT, DIGEST, PAYLOAD_LEN, DEVICE_LABEL):
+        comment = "it says something of a stream, and stands in none but one"
+        other = uint(number, 1) if number in (DIGEST, PAYLOAD_LEN) else text(number, "mtty")
+        wrong(f"misplaced-{number:04x}", comment, other, "attribute.misplaced", 0)
+    names = ("answers", "answer_stage", "answer_outcome", "answer_complete", "answer_reasons")
+    parts = (*list(SAID.values())[2:], texts(ANSWER_REASONS, "header.crc"))
+    for name, part in zip(names, parts, strict=True):
+        comment = "what is of an answer stands nowhere else"
+        stream = Sealed([*sealed_header()[:-1], part, ONE_PORT]).data(ONE).end()
+        at = place(stream.attributes, 4)
+        flags = "MendedChecksums"
+        all_.add(
+            f"answer-{name}-in-stream", comment, stream, why("attribute.misplaced", at, name), target=T1, flags=flags
+        )
+        data = profile(VENDOR, part, ONE_PORT)
+        at = place([VENDOR], 1)
+        all_.add(
+            f"answer-{name}-in-profile", comment, data, why("attribute.misplaced", at, name), target=T1, flags=flags
+        )
+    # g to k
+    wrong("critical-bit-reasons", "not critical", texts(0x80E9, "header.crc"), "attribute.critical-bit", 0)
+    wrong("critical-bit-stage", "critical", text(0x00E6, "final"), "attribute.critical-bit", 0)
+    for number in (ANSWERS, ANSWER_STAGE, ANSWER_OUTCOME, ANSWER_COMPLETE, ANSWER_REASONS):
+        comment = "type 12 stands for nothing that is about a stream"
+        wrong(f"unreported-{number:04x}", comment, unreported(number), "attribute.type", 2, "NotReported")
+    wrong("type-answers", "a CRC is a number, not bytes", attribute(ANSWERS, 4, bytes(4)), "attribute.type", 2)
+    wrong("complete-2", "a bool is 0 or 1", flag(ANSWER_COMPLETE, 2), "attribute.value", 8)
+    wrong("answers-33-bits", "a CRC has 32 bits", uint(ANSWERS, 1 << 32), "attribute.value", 8, "Boundary")
+    wrong(
+        "stream-id-15", "a stream_id has 16 bytes", attribute(STREAM_ID, 4, bytes(15)), "attribute.value", 8, "Boundary"
+    )
+    for stage in ("late", "Early", "final "):
+        name = f"stage-{stage.strip().lower()}-{len(stage)}"
+        wrong(name, "neither early nor final", text(ANSWER_STAGE, stage), "attribute.value", 8)
+    for outcome in ("fine", "COMPATIBLE"):
+        wrong(f"outcome-{outcome.lower()}-no", "no outcome", text(ANSWER_OUTCOME, outcome), "attribute.value", 8)
+    numbers = attribute(ANSWER_REASONS, 8, b"\2" + sized(u64(1)))
+    wrong("reasons-of-numbers", "ids are texts", numbers, "attribute.value", 8)
+    comment = "members of a set ascend"
+    wrong("reasons-order", comment, texts(ANSWER_REASONS, "b.x", "a.x"), "attribute.value", 8, "NonCanonical")
+    wrong("reasons-twice", "each once", texts(ANSWER_REASONS, "a.x", "a.x"), "attribute.value", 8, "NonCanonical")
+    # 2.4, 2.5
+    for number, name in zip(list(SAID)[:6], ("vendor", "stream_id", *names), strict=False):
+        attributes = said(without=number)
+        bad(f"without-{name}", "it is mandatory", attributes, "attribute.missing", place(attributes, 5), name)
+    attributes = [VENDOR]
+    bad("vendor-alone", "the first that is missing", attributes, "attribute.missing", place(attributes, 1), "stream_id")
+    comment = "what must be understood and is not"
+    wrong("unknown-critical", comment, uint(PRIVATE | 0x8000, 1), "attribute.unknown-critical", 0, "Extension")
+    # 2.10
+    for name, others in (
+        ("early", [early]),
+        ("truncated", [text(ANSWER_OUTCOME, "truncated")]),
+        ("incompatible", [text(ANSWER_OUTCOME, "incompatible")]),
+        ("corrupt", [text(ANSWER_OUTCOME, "corrupt")]),
+        ("unrecognized", [text(ANSWER_OUTCOME, "unrecognized")]),
+        ("early-and-corrupt", [early, text(ANSWER_OUTCOME, "corrupt")]),
+    ):
+        attributes = said(*others)
+        comment = "complete, and yet early or refused: the two cannot both be true"
+        at = place(attributes, 5) + 8
+        bad(f"complete-{name}", comment, attributes, "profile.contradicts-itself", at, "answer_complete")
+    # 2.11
+    for name, comment, target in (
+        ("before-its-target", "an answer is what a target says, and no stream", T1),
+        ("before-another-target", "whatever the target is", with_terms(requires={"sealed": True})),
+    ):
+        all_.add(f"answer-{name}", comment, answer(*said()), why("format.describes-target", 20), target=target)
+    all_.add(
+        "answer-with-note-before-a-target",
+        "notes of a header that is refused are not reported, nor is what follows it",
+        answer(*said(uint(PRIVATE, 1))) + b"\0",
+        why("format.describes-target", 20),
+        target=T2,
+        flags="MultipleErrors Trailing",
+    )
+    attributes = said(early)
+    all_.add(
+        "answer-contradicts-itself-before-a-target",
+        "its form comes first",
+        answer(*attributes),
+        why("profile.contradicts-itself", place(attributes, 5) + 8, "answer_complete"),
+        target=T1,
+        flags="MultipleErrors",
+    )
+    # 2.16
+    for name, behind in (("byte", b"\0"), ("answer", answer(*said()))):
+        comment = "the input ends where the header of an answer ends: several are read one by one"
+        bad(f"trailing-{name}", comment, said(), "stream.trailing", len(answer(*said())), None, "Trailing", behind)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -3867,6 +4087,7 @@ def make(folder: Path) -> None:
     all_ = Vectors()
     add_prologues(all_)
     add_headers(all_)
+    add_answers(all_)
     add_values(all_)
     add_frames(all_)
     add_mtty(all_)

@@ -15,7 +15,10 @@ DOCS = ROOT / "docs"
 CORE = ROOT / "crates" / "transire-core" / "src"
 FORMAT = (DOCS / "format.md").read_text(encoding="utf-8")
 PAYLOAD = (ROOT / "fixtures" / "mtty" / "mtty1-text.bin").read_bytes()
-EXAMPLES = ("profile", "none", "blake3")
+EXAMPLES = ("profile", "none", "blake3", "answer")
+STREAMS = ("profile", "none", "blake3")
+"""What is held against a target."""
+CONTENTS = {"profile": 1, "none": 2, "blake3": 2, "answer": 3}
 
 
 # What the examples are checked with: the plainest form of each checksum, from its definition alone.
@@ -198,7 +201,7 @@ def test_prologue_and_header_of_an_example(name: str) -> None:
         "<8sIIHHB3sII", data
     )
     assert (magic, major, minor, zero, features) == (b"TRANSIRE", 1, 0, b"\0\0\0", 0)
-    assert content == (1 if name == "profile" else 2)
+    assert content == CONTENTS[name]
     assert header_crc == crc32c(data[32 : 32 + length])
     assert prologue_crc == crc32c(data[:28])
     found = attributes(data)
@@ -208,6 +211,13 @@ def test_prologue_and_header_of_an_example(name: str) -> None:
     if name == "profile":
         assert len(data) == 32 + length
         assert not [number for number in numbers if 0xE0 <= number <= 0xFF]
+    elif name == "answer":
+        assert len(data) == 32 + length
+        assert numbers == [1, 0xE3, *range(0xE5, 0xEA)]
+        values = {attribute.identity: attribute.value for attribute in found}
+        assert values[0x80E3] == bytes(range(16))
+        assert values[0x80E5] == example("blake3")[28:32] + bytes(4)
+        assert values[0x00E9] == b"\3" + struct.pack("<H", 18) + b"nr_ports.not-equal"
     else:
         values = {attribute.identity: attribute.value for attribute in found}
         assert values[0x80E0] == b"mtty"
@@ -237,6 +247,7 @@ def test_frames_of_an_example(name: str, phases: list[int]) -> None:
         ("profile", "A profile"),
         ("none", "A sealed stream, digest none, one frame"),
         ("blake3", "A sealed stream with BLAKE3, in two phases"),
+        ("answer", "An answer, early, to that stream"),
     ],
 )
 def test_every_byte_of_an_example_is_explained(name: str, heading: str) -> None:
@@ -312,9 +323,24 @@ def test_a_cut_has_the_verdict_of_the_table(row: list[str]) -> None:
     check_verdict(data[: int(length.split(",")[0])], outcome, ids, offsets)
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", STREAMS)
 def test_the_examples_are_compatible(name: str) -> None:
     check_verdict(example(name), "compatible", "-", "-")
+
+
+def test_the_answer_is_what_a_target_says_to_the_example() -> None:
+    transire = pytest.importorskip("transire")
+    gate = transire.Gate(transire.Target(vendor="mtty", attributes={"nr_ports": 2}))
+    stream = example("blake3")
+    gate.feed(stream[:112])
+    assert gate.answer() == example("answer")
+    answer = transire.Answer.read(example("answer"))
+    assert answer.is_for(stream)
+    assert not answer.is_for(example("none"))
+    assert (answer.stage, answer.outcome, answer.complete) == ("early", "incompatible", False)
+    assert answer.reasons == ("nr_ports.not-equal",)
+    assert gate.answer("final") == put_right(example("answer").replace(b"early", b"final"), "checksums")
+    check_verdict(example("answer"), "unrecognized", "`format.describes-target`", "20")
 
 
 def target_examples() -> list[str]:
@@ -327,6 +353,22 @@ def test_the_targets_of_the_guide_load(number: int, tmp_path: Path) -> None:
     path = tmp_path / "target.toml"
     path.write_text(target_examples()[number], encoding="utf-8")
     assert transire.Target.load(path)
+
+
+def test_the_example_of_the_page_on_qemu_runs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("transire")
+    text = (DOCS / "containers" / "qemu.md").read_text("utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(ROOT)
+    exec(code, {})
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in printed[:2]] == [
+        ["0000:00:04.0", "compatible"],
+        ["0000:00:05.0", "compatible"],
+    ]
+    assert len(printed) > 30
 
 
 # Ids.

@@ -43,15 +43,15 @@ def rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(table, delimiter="\t"))
 
 
-def captures() -> list[str]:
-    """Every capture of a stream; what a destination sent back is none."""
+def captures(*, back: bool = False) -> list[str]:
+    """Every capture of a stream, or what destinations sent back besides."""
     found = [
         f"{folder}/{path.name}"
         for folder in ("qemu", "qemu-vfio")
         for path in sorted((FIXTURES / folder).iterdir())
         if path.name.endswith((".bin", ".xz", ".stream"))
     ]
-    return [name for name in found if ".rev." not in name and "to-source" not in name]
+    return [name for name in found if back or (".rev." not in name and "to-source" not in name)]
 
 
 def migrations() -> list[list[str]]:
@@ -105,6 +105,17 @@ def test_a_capture_is_read_and_judged(names: list[str]) -> None:
             assert reason.offset is not None
             channel, start, length, _ = device.extents[0]
             assert (reason.channel, start <= reason.offset < start + length) == (channel, True)
+
+
+@pytest.mark.parametrize("name", [name for name in captures(back=True) if name not in captures()])
+def test_what_a_destination_sent_back_is_read(name: str) -> None:
+    found = transire.inspect(capture(name), input="qemu-return-path")
+    assert (found.format, found.verdict.outcome) == ("qemu-return-path", Outcome.COMPATIBLE)
+    assert found.container is not None
+    messages = [part.name for part in found.container.parts]
+    assert messages[-1] == "SHUT"
+    assert "PONG" in messages
+    assert transire.verify(capture(name), input="qemu-return-path").complete
 
 
 def test_there_are_captures_of_all_shapes() -> None:

@@ -156,7 +156,7 @@ def test_the_attributes_are_those_of_the_text() -> None:
     names = {kind: name for name, kind in reference.target.NAMES.items()}
     pattern = r"^\| (0x[0-9A-F]{4}) \| `(\w+)` \| (\w+)"
     listed = {(int(number, 16), name, kind) for number, name, kind in re.findall(pattern, FORMAT, re.MULTILINE)}
-    assert listed == {(row.id, row.name, names[row.type]) for row in a.COMMON + a.STREAM}
+    assert listed == {(row.id, row.name, names[row.type]) for row in a.COMMON + a.STREAM + a.ANSWER}
     page = (ROOT / "docs" / "vendors" / "mtty.md").read_text("utf-8")
     listed = {(int(number, 16), name, kind) for number, name, kind in re.findall(pattern, page, re.MULTILINE)}
     assert listed == {(row.id, row.name, names[row.type]) for row in mtty.ATTRIBUTES}

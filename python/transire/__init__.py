@@ -11,6 +11,7 @@ any payload has passed:
 """
 
 from transire._native import (
+    Answer,
     AttributeInfo,
     Contents,
     Device,
@@ -60,6 +61,7 @@ from transire.outcome import Outcome
 from transire.stream import Record, Stream, decode, encode
 
 __all__ = [
+    "Answer",
     "AttributeInfo",
     "Contents",
     "Corrupt",

@@ -62,7 +62,7 @@ pub enum IdRange {
     Invalid,
     /// 0x0001 to 0x00DF: the same for every vendor.
     Common,
-    /// 0x00E0 to 0x00FF: about the sealed stream, never in a profile.
+    /// 0x00E0 to 0x00FF: about a sealed stream or an answer to one, never in a profile.
     Stream,
     /// 0x0100 to 0x6FFF: numbered by the vendor that the `vendor` attribute names.
     Vendor,
@@ -816,6 +816,8 @@ pub enum Constraint {
     Length(u64),
     /// A set of members of this type.
     Members(Type),
+    /// One of these texts.
+    OneOf(&'static [&'static str]),
 }
 
 impl Constraint {
@@ -827,6 +829,7 @@ impl Constraint {
             (Self::Between(least, most), Value::Uint(number)) => (least..=most).contains(&number),
             (Self::Length(length), Value::Bytes(bytes)) => widen(bytes.len()) == length,
             (Self::Members(kind), Value::Set(set)) => set.member_type() == kind,
+            (Self::OneOf(texts), Value::Text(text)) => texts.contains(&text.as_str()),
             _ => false,
         }
     }
@@ -923,6 +926,16 @@ pub const PAYLOAD_LEN: AttributeId = AttributeId(0x00e2);
 pub const STREAM_ID: AttributeId = AttributeId(0x80e3);
 /// `device_label`: optional in a sealed stream.
 pub const DEVICE_LABEL: AttributeId = AttributeId(0x00e4);
+/// `answers`: mandatory in an answer, the `prologue_crc` of the stream that it answers.
+pub const ANSWERS: AttributeId = AttributeId(0x80e5);
+/// `answer_stage`: mandatory in an answer, `early` or `final`.
+pub const ANSWER_STAGE: AttributeId = AttributeId(0x80e6);
+/// `answer_outcome`: mandatory in an answer, the name of an outcome.
+pub const ANSWER_OUTCOME: AttributeId = AttributeId(0x80e7);
+/// `answer_complete`: mandatory in an answer, whether the stream was read to its end and may be loaded.
+pub const ANSWER_COMPLETE: AttributeId = AttributeId(0x80e8);
+/// `answer_reasons`: optional in an answer, the ids of the reasons that are no notes.
+pub const ANSWER_REASONS: AttributeId = AttributeId(0x00e9);
 
 /// A row of a table, for an attribute that may have every value of its type.
 pub const fn row(
@@ -1040,7 +1053,7 @@ pub static COMMON: &[Definition] = &[
     ),
 ];
 
-/// The attributes of a sealed stream, which describe the stream and not the device.
+/// The attributes of sealed streams and of answers to them, which describe the stream and not the device.
 pub static STREAM: &[Definition] = &[
     row(PAYLOAD_FORMAT, "payload_format", Type::Text, "name of the native format inside, or `opaque`", "", "\"mtty\""),
     row(DIGEST, "digest", Type::Uint, "digest at the end: 1 none, 2 BLAKE3-256", "", "2"),
@@ -1050,6 +1063,32 @@ pub static STREAM: &[Definition] = &[
         ..row(STREAM_ID, "stream_id", Type::Bytes, "16 bytes, fresh for every stream", "", "")
     },
     row(DEVICE_LABEL, "device_label", Type::Text, "which device of the virtual machine", "", "\"net0\""),
+    Definition {
+        constraint: Constraint::Between(0, u32::MAX as u64),
+        ..row(ANSWERS, "answers", Type::Uint, "prologue_crc of the stream that is answered", "", "")
+    },
+    Definition {
+        constraint: Constraint::OneOf(&["early", "final"]),
+        ..row(ANSWER_STAGE, "answer_stage", Type::Text, "`early`: it can still worsen; `final`: it cannot", "", "")
+    },
+    Definition {
+        // The names of `verdict::Outcome`, which is above this module.
+        constraint: Constraint::OneOf(&[
+            "compatible",
+            "fixable",
+            "unknown",
+            "truncated",
+            "incompatible",
+            "corrupt",
+            "unrecognized",
+        ]),
+        ..row(ANSWER_OUTCOME, "answer_outcome", Type::Text, "outcome of the target's verdict", "", "")
+    },
+    row(ANSWER_COMPLETE, "answer_complete", Type::Bool, "the stream was read to its end and may be loaded", "", ""),
+    Definition {
+        constraint: Constraint::Members(Type::Text),
+        ..row(ANSWER_REASONS, "answer_reasons", Type::Set, "ids of the reasons, without notes", "", "")
+    },
 ];
 
 /// Anything that can be asked for the value of an attribute: a profile, the header of a sealed stream, what a native

@@ -6,7 +6,7 @@ use crate::format::{Choices, Format, Identified, Registry};
 use crate::judge::{judge, judge_seal};
 use crate::profile::Header;
 use crate::prologue::Content;
-use crate::recognise::{Recognised, of_another_vendor, recognise, settled_by, tell_candidates};
+use crate::recognise::{Recognised, answer_is_no_source, of_another_vendor, recognise, settled_by, tell_candidates};
 use crate::sealed::{self, Digest};
 use crate::target::Target;
 use crate::verdict::Verdict;
@@ -48,6 +48,7 @@ pub fn judge_first(
     // Notes of a header, too, belong to the verdict; they are told before it is judged.
     let mut judged = Verdict::new();
     let mut notes = Verdict::new();
+    let mut is_answer = false;
     let (identified, format) = match recognised {
         Recognised::Need(need) => return Early::Need(u32::try_from(need).unwrap_or(u32::MAX)),
         Recognised::Ambiguous => {
@@ -60,6 +61,10 @@ pub fn judge_first(
         }
         Recognised::Sealed => {
             let mut see = |header: &Header<'_>, content| {
+                is_answer = content == Content::Answer;
+                if is_answer {
+                    return;
+                }
                 if let Some(target) = target {
                     if content == Content::Sealed {
                         judge_seal(sealed::digest_of(header).map(Digest::code), target, &mut judged);
@@ -72,9 +77,10 @@ pub fn judge_first(
         }
         Recognised::Native(format) => {
             let mut see = |source: &dyn Attributes| {
+                // Nothing else is said of a native stream: its reasons need not wait.
                 if let Some(target) = target {
-                    judge_seal(None, target, &mut judged);
-                    judge_native(format, source, target, now, &mut judged);
+                    judge_seal(None, target, verdict);
+                    judge_native(format, source, target, now, verdict);
                 }
                 show(source);
             };
@@ -87,6 +93,10 @@ pub fn judge_first(
         Identified::Need(need) => Early::Need(need),
         Identified::Refused(reason) => {
             verdict.push(reason);
+            Early::Refused
+        }
+        Identified::Shown(_) if is_answer => {
+            verdict.push(answer_is_no_source());
             Early::Refused
         }
         Identified::Shown(within) => {

@@ -20,9 +20,10 @@ use crate::format::{Choices, Event, Format, Layout, Reader, Registry};
 use crate::judge::{judge, judge_seal};
 use crate::profile::Header;
 use crate::prologue::Content;
-use crate::recognise::{Recognised, of_another_vendor, recognise, settled_by, tell_candidates};
+use crate::recognise::{Recognised, answer_is_no_source, of_another_vendor, recognise, settled_by, tell_candidates};
+use crate::report::reason_name;
 use crate::rule::RuleTable;
-use crate::sealed::{OPAQUE, SealedReader};
+use crate::sealed::{Answer, AnswerStage, OPAQUE, SealedReader};
 use crate::target::Target;
 use crate::verdict::{Datum, Outcome, Reason, Verdict, reasons};
 
@@ -139,6 +140,8 @@ pub struct Gate {
     target: Option<Arc<Target>>,
     options: Options,
     verdict: Verdict,
+    /// Room for a verdict on a source that was told of anew.
+    again: Verdict,
     /// Readers of the target vendor's formats, made beforehand so that reading a stream allocates nothing.
     spare: Vec<(&'static Format, Box<dyn Reader>)>,
     /// Room for what such a reader must see again.
@@ -261,7 +264,8 @@ impl Gate {
             registry,
             target,
             options,
-            verdict: Verdict::new(),
+            verdict: Verdict::with_room(),
+            again: Verdict::with_room(),
             spare,
             store: Vec::with_capacity(index(room)),
             sealed,
@@ -318,10 +322,11 @@ impl Gate {
         &self.verdict
     }
 
-    /// Whether a stream was read to its end, and nothing speaks against loading it. A profile is none: it never is.
+    /// Whether a stream was read to its end, and nothing speaks against loading it. A profile is none, nor is an
+    /// answer: they never are.
     pub fn is_complete(&self) -> bool {
-        let is_profile = self.outer == Outer::Sealed && self.sealed.content() == Content::Profile;
-        self.stage == Stage::Complete && !is_profile && self.admits()
+        let is_stream = self.outer != Outer::Sealed || self.sealed.content() == Content::Sealed;
+        self.stage == Stage::Complete && is_stream && self.admits()
     }
 
     /// Whether the gate is done with the input.
@@ -363,12 +368,13 @@ impl Gate {
         self.sealed.abort_text()
     }
 
-    /// What came in, as far as it is known: `sealed`, `profile`, or the name of a native format.
+    /// What came in, as far as it is known: `sealed`, `profile`, `answer`, or the name of a native format.
     pub fn format(&self) -> Option<&'static str> {
         match (self.outer, &self.inner) {
             (Outer::Sealed, _) => self.sealed.header().map(|_| match self.sealed.content() {
                 Content::Profile => "profile",
                 Content::Sealed => "sealed",
+                Content::Answer => "answer",
             }),
             (Outer::Native, Some(inner)) => Some(inner.format.name),
             _ => None,
@@ -378,7 +384,7 @@ impl Gate {
     /// What is known of the source: what its payload says, and what else the header of a sealed stream says.
     pub fn source(&self) -> Source<'_> {
         Source {
-            header: self.sealed.source().filter(|_| self.outer == Outer::Sealed),
+            header: self.sealed.source().filter(|_| self.outer == Outer::Sealed && self.is_of_source()),
             native: self.inner.as_ref().and_then(|inner| inner.reader.source()),
         }
     }
@@ -389,6 +395,27 @@ impl Gate {
             self.find(reason);
             self.stage = Stage::Stopped;
         }
+    }
+
+    /// What the target says back to the source of a sealed stream. An early answer rests on what was judged so far, and can
+    /// be given from the early verdict on; a final one at the end, complete or not.
+    ///
+    /// `None` before that, and where nobody can be answered: for a native stream, and for a sealed one whose header was
+    /// not found well formed, so that its identity cannot be believed.
+    pub fn answer(&self, stage: AnswerStage) -> Option<Answer> {
+        let stands = self.is_finished() || (stage == AnswerStage::Early && self.judged);
+        let identity = self.sealed.identity().filter(|_| stands)?;
+        let dictionary = self.target.as_ref().map(|target| target.rules().dictionary);
+        let reasons = self.verdict.reasons().iter().filter(|reason| !reason.is_note());
+        let reasons: Vec<_> = reasons.map(|reason| reason_name(reason, dictionary)).collect();
+        let complete = stage == AnswerStage::Final && self.is_complete();
+        let reasons = reasons.iter().map(alloc::string::String::as_str);
+        Answer::new(&identity, stage, self.verdict.outcome(), complete, reasons).ok()
+    }
+
+    /// Whether the header is that of a source: of a stream or a profile, not of an answer.
+    fn is_of_source(&self) -> bool {
+        self.sealed.content() != Content::Answer
     }
 
     /// Whether payload may leave under the verdict as it is.
@@ -514,6 +541,7 @@ impl Gate {
                 let place = Place::Input(start..start.saturating_add(bytes.len()));
                 (used, Some(Plan::Record { layout, number, offset, inside: false, place }))
             }
+            Event::Profile if !self.is_of_source() && self.target.is_some() => self.found(answer_is_no_source(), used),
             Event::Profile => (used, self.open_sealed()),
             Event::Data { bytes, .. } => {
                 // The payload is the end of what the frame used up, and is used when all of it has been handed on.
@@ -522,7 +550,7 @@ impl Gate {
             }
             Event::Finding(reason) => self.found(reason, used),
             Event::End => {
-                let exact = self.options.exact || self.sealed.content() == Content::Profile;
+                let exact = self.options.exact || self.sealed.content() != Content::Sealed;
                 self.stage = if exact { Stage::Trailing } else { Stage::Flushing };
                 (used, None)
             }
@@ -531,9 +559,12 @@ impl Gate {
 
     /// The header of a sealed stream has passed: judges it, and makes the payload's reader ready.
     fn open_sealed(&mut self) -> Option<Plan> {
+        self.verdict.count_dropped(self.sealed.notes_dropped());
+        if !self.is_of_source() {
+            return None;
+        }
         self.judged = true;
         let is_stream = self.sealed.content() == Content::Sealed;
-        self.verdict.count_dropped(self.sealed.notes_dropped());
         if let Some(target) = self.target.clone() {
             if is_stream {
                 judge_seal(Some(self.sealed.digest().code()), &target, &mut self.verdict);
@@ -675,9 +706,9 @@ impl Gate {
             {
                 // Header and payload do not contradict each other, and either may say what the other does not.
                 let header = self.sealed.source().filter(|_| inside);
-                let mut again = Verdict::new();
-                judge(&Source { header, native: Some(native) }, target, self.options.now, &mut again);
-                for reason in again.reasons() {
+                self.again.clear();
+                judge(&Source { header, native: Some(native) }, target, self.options.now, &mut self.again);
+                for reason in self.again.reasons() {
                     // What the header was refused for need not be said again.
                     let same = |said: &Reason| {
                         said.id == reason.id && said.attribute == reason.attribute && said.rule == reason.rule

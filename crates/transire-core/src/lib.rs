@@ -21,7 +21,7 @@
 //! | [`whole`] | the reader of formats whose streams are held whole |
 //! | [`records`] | the reader of formats that are records behind headers of 16 bytes |
 //! | [`vendors`] | one room a vendor, and the table of them |
-//! | [`sealed`] | our envelope |
+//! | [`sealed`] | our envelope, and the answer to it |
 //! | [`containers`] | what virtual machine monitors write: streams of QEMU |
 //! | [`recognise`] | which format is this? |
 //! | [`early`] | the verdict from the first bytes |

@@ -1,7 +1,7 @@
 //! Profiles: the attributes of one device, and their canonical bytes.
 //!
-//! [`Header`] is the reader of the attributes behind a prologue, for profiles and for sealed streams alike; it borrows
-//! and allocates nothing. [`Profile`] owns its bytes. A header that exists has passed every check.
+//! [`Header`] is the reader of the attributes behind a prologue, for profiles, sealed streams and answers alike; it
+//! borrows and allocates nothing. [`Profile`] owns its bytes. A header that exists has passed every check.
 //!
 //! Source of the layout: `docs/format.md`, sections "Header" and "Profile".
 
@@ -9,8 +9,9 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::attribute::{
-    AttributeId, Attributes, COMMON, Constraint, DIGEST, Definition, Dictionary, DictionaryOf, IdRange, Malformed,
-    OwnedValue, PAYLOAD_FORMAT, STREAM, STREAM_ID, Type, VENDOR, Value,
+    ANSWER_COMPLETE, ANSWER_OUTCOME, ANSWER_REASONS, ANSWER_STAGE, ANSWERS, AttributeId, Attributes, COMMON,
+    Constraint, DEVICE_LABEL, DIGEST, Definition, Dictionary, DictionaryOf, IdRange, Malformed, OwnedValue,
+    PAYLOAD_FORMAT, PAYLOAD_LEN, STREAM, STREAM_ID, Type, VENDOR, Value,
 };
 use crate::bytes::{Reader, Writer, index, widen};
 use crate::checksum::crc32c;
@@ -113,12 +114,12 @@ impl<'a> Header<'a> {
             let attribute = read_attribute(&mut reader, start, before)?;
             let (id, number) = (attribute.id, attribute.id.number());
             before = number;
+            if !belongs(id, content) {
+                return Err(about(reasons::ATTRIBUTE_MISPLACED, start, 2, id));
+            }
             if id.range() != range {
                 range = id.range();
                 known = match range {
-                    IdRange::Stream if content == Content::Profile => {
-                        return Err(about(reasons::ATTRIBUTE_MISPLACED, start, 2, id));
-                    }
                     IdRange::Stream => STREAM,
                     IdRange::Vendor => header.dictionary.map_or(&[][..], |dictionary| dictionary.attributes),
                     IdRange::Common | IdRange::Private | IdRange::Invalid => &[],
@@ -150,6 +151,7 @@ impl<'a> Header<'a> {
         let mandatory: &[AttributeId] = match content {
             Content::Profile => &[VENDOR],
             Content::Sealed => &[VENDOR, PAYLOAD_FORMAT, DIGEST, STREAM_ID],
+            Content::Answer => &[VENDOR, STREAM_ID, ANSWERS, ANSWER_STAGE, ANSWER_OUTCOME, ANSWER_COMPLETE],
         };
         for &id in mandatory {
             if header.position(id).is_none() {
@@ -213,6 +215,21 @@ impl Attributes for Header<'_> {
         let attribute = Attribute::read(&mut Reader::new(self.bytes.get(position..)?)).ok()?;
         let offset = widen(PROLOGUE_LEN + position + ATTRIBUTE_HEAD);
         Some((offset, u32::try_from(attribute.bytes.len()).ok()?))
+    }
+}
+
+/// Whether an attribute with this number, known or not, may stand in a header of this content. An answer describes no
+/// device, and a stream says nothing of answers.
+fn belongs(id: AttributeId, content: Content) -> bool {
+    let is = |own: &[AttributeId]| own.iter().any(|own| own.number() == id.number());
+    match (content, id.range()) {
+        (Content::Profile, range) => range != IdRange::Stream,
+        (Content::Sealed, IdRange::Stream) => {
+            !is(&[ANSWERS, ANSWER_STAGE, ANSWER_OUTCOME, ANSWER_COMPLETE, ANSWER_REASONS])
+        }
+        (Content::Sealed, _) | (Content::Answer, IdRange::Private) => true,
+        (Content::Answer, IdRange::Stream) => !is(&[PAYLOAD_FORMAT, DIGEST, PAYLOAD_LEN, DEVICE_LABEL]),
+        (Content::Answer, _) => is(&[VENDOR]),
     }
 }
 

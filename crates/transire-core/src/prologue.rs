@@ -27,6 +27,8 @@ pub enum Content {
     Profile = 1,
     /// A header, and frames.
     Sealed = 2,
+    /// A header, and nothing behind it: what the target of a sealed stream says back to its source.
+    Answer = 3,
 }
 
 impl Content {
@@ -84,10 +86,11 @@ impl Prologue {
         let content = match content {
             1 => Content::Profile,
             2 => Content::Sealed,
+            3 => Content::Answer,
             other => {
                 return Err(Reason::at(reasons::PROLOGUE_CONTENT, 20)
                     .spanning(20, 1)
-                    .because(Datum::Wire(u64::from(other)), Datum::Word("1 or 2")));
+                    .because(Datum::Wire(u64::from(other)), Datum::Word("1, 2 or 3")));
             }
         };
         if zero != [0; 3] {
@@ -160,9 +163,9 @@ mod tests {
             (16, &[2], true, reasons::PROLOGUE_MAJOR, 16),
             (16, &[0], true, reasons::PROLOGUE_MAJOR, 16),
             (16, &[2, 0, 0, 0, 9], true, reasons::PROLOGUE_MAJOR, 16),
-            (20, &[3], true, reasons::PROLOGUE_CONTENT, 20),
+            (20, &[4], true, reasons::PROLOGUE_CONTENT, 20),
             (20, &[0], true, reasons::PROLOGUE_CONTENT, 20),
-            (20, &[3, 1], true, reasons::PROLOGUE_CONTENT, 20),
+            (20, &[4, 1], true, reasons::PROLOGUE_CONTENT, 20),
             (23, &[1], true, reasons::PROLOGUE_ZERO, 21),
             (23, &[1, 1], true, reasons::PROLOGUE_ZERO, 21),
             (24, &[1], true, reasons::PROLOGUE_FEATURES, 24),

@@ -12,7 +12,7 @@ pub const PREFIX_MAX: u32 = 64;
 /// What the first bytes are.
 #[derive(Clone, Copy, Debug)]
 pub enum Recognised {
-    /// A prologue: a sealed stream or a profile.
+    /// A prologue: a sealed stream, a profile or an answer.
     Sealed,
     /// A native stream.
     Native(&'static Format),
@@ -98,6 +98,12 @@ pub(crate) fn tell_candidates(
 
 fn bounded(prefix: &[u8]) -> &[u8] {
     prefix.get(..index(PREFIX_MAX)).unwrap_or(prefix)
+}
+
+/// Why an answer is no stream: where a source is judged, content 3 is out of place.
+pub(crate) fn answer_is_no_source() -> Reason {
+    let (found, required) = (Datum::Word("an answer"), Datum::Word("a stream or a profile"));
+    Reason::at(reasons::FORMAT_DESCRIBES_TARGET, 20).spanning(20, 1).because(found, required)
 }
 
 /// Why a stream of this format is not the target's, where it is another vendor's.

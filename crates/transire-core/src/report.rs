@@ -59,15 +59,21 @@ pub fn attribute_name(id: AttributeId, dictionary: Option<&'static Dictionary>) 
     find(table, id.number()).map_or_else(|| id.to_string(), |definition| definition.name.to_string())
 }
 
+/// The stable id of a reason, with the name of its attribute where it stands behind one: `pci_id.not-equal`.
+pub fn reason_name(reason: &Reason, dictionary: Option<&'static Dictionary>) -> String {
+    if reason.id.is_of_attribute() && reason.attribute != AttributeId::NONE {
+        format!("{}{}", attribute_name(reason.attribute, dictionary), reason.id.text())
+    } else {
+        reason.id.text().to_string()
+    }
+}
+
 /// Says one reason in words.
 pub fn report(reason: &Reason, source: Option<&dyn Attributes>, target: Option<&Target>) -> Report {
     let dictionary = target.map(|target| target.rules().dictionary);
     let name = |attribute| attribute_name(attribute, dictionary);
     let attribute = (reason.attribute != AttributeId::NONE).then(|| name(reason.attribute));
-    let id = match &attribute {
-        Some(name) if reason.id.is_of_attribute() => format!("{name}{}", reason.id.text()),
-        _ => reason.id.text().to_string(),
-    };
+    let id = reason_name(reason, dictionary);
     let terms = Terms::of(reason, source, target);
     let assertion = terms.as_ref().and_then(|terms| terms.assertion(reason));
     let found = datum(reason.found).or_else(|| match (&terms, source, target) {

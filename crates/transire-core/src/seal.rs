@@ -8,7 +8,7 @@ use crate::bytes::index;
 use crate::format::{Phase, Registry};
 use crate::gate::{Gate, Input, Options, Output, PushGate, contradicts};
 use crate::profile::Profile;
-use crate::sealed::{FRAME_HEAD, FRAME_MAX, OPAQUE, SealError, SealOptions, SealedWriter};
+use crate::sealed::{Answer, FRAME_HEAD, FRAME_MAX, OPAQUE, SealError, SealOptions, SealedWriter};
 use crate::verdict::{Reason, Verdict, reasons};
 
 /// Whether more input follows.
@@ -114,6 +114,16 @@ impl Sealing {
     /// Payload bytes so far.
     pub const fn total(&self) -> u64 {
         self.writer.total()
+    }
+
+    /// Whether an answer is to this stream. One to another stream says nothing of this one.
+    pub fn is_answered_by(&self, answer: &Answer) -> bool {
+        answer.is_for(self.writer.prologue_crc(), self.writer.stream_id())
+    }
+
+    /// The envelope's writer: what an answer names the stream by.
+    pub const fn writer(&self) -> &SealedWriter {
+        &self.writer
     }
 
     /// Looks at the input, which begins where the bytes used so far end. Any cut of the input, but for flushes, gives

@@ -54,6 +54,11 @@ impl Outcome {
         }
     }
 
+    /// The outcome with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
+
     /// The exit code of the command line. 2 is for usage and I/O errors, where nothing was judged.
     pub const fn exit_code(self) -> u8 {
         match self {
@@ -156,8 +161,8 @@ pub mod reasons {
             "one of the formats that the bytes fit",
             "name it with --format, or name a target of its vendor";
         FORMAT_DESCRIBES_TARGET: "format.describes-target", Unrecognized,
-            "the bytes are what a target says of itself, not the stream of a device",
-            "give them as the target";
+            "the bytes are what a target says, of itself or in answer to a stream, and not the stream of a device",
+            "give a target's record as the target, and an answer to the source that it is for";
         FORMAT_NOT_TARGETS: "format.not-of-target", Incompatible,
             "the stream is in a format of another vendor than the target's",
             "give the target of the device that this stream is for";
@@ -201,7 +206,7 @@ pub mod reasons {
             "the reserved byte of an attribute is not zero",
             "the writer is faulty: report it";
         ATTRIBUTE_MISPLACED: "attribute.misplaced", Corrupt,
-            "a profile has an attribute that describes a stream",
+            "an attribute stands where none of its kind does: one about a stream in a profile, one of a device in an answer",
             "the writer is faulty: report it";
         ATTRIBUTE_CRITICAL_BIT: "attribute.critical-bit", Corrupt,
             "a known attribute has the other critical bit than its own",
@@ -237,8 +242,8 @@ pub mod reasons {
             "the source is a device of another vendor than the target",
             "give the target of the device that this stream is for";
         CONTRADICTS_ITSELF: "profile.contradicts-itself", Corrupt,
-            "two attributes of the source cannot both be true",
-            "the writer of the profile is faulty: report it";
+            "two attributes cannot both be true",
+            "the writer is faulty: report it";
         CONTRADICTS_PAYLOAD: "profile.contradicts-payload", Corrupt,
             "the header says one thing of the source, the native payload another",
             "the two were put together by mistake or on purpose: do not load it";
@@ -499,6 +504,9 @@ pub const NOTES_KEPT: usize = 16;
 /// Reasons that are kept: more than all rules of any vendor come to; what goes beyond only counts.
 pub const REASONS_KEPT: usize = 256;
 
+/// Reasons for which room is made beforehand: the notes of the streams that were captured, and some more.
+const REASONS_USUAL: usize = 32;
+
 /// An outcome and its reasons, in the order in which they were found. Making one allocates nothing until there is a
 /// reason to keep.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -512,6 +520,17 @@ impl Verdict {
     /// A verdict without reasons: compatible.
     pub const fn new() -> Self {
         Self { outcome: Outcome::Compatible, reasons: Vec::new(), dropped: 0 }
+    }
+
+    /// The same with room for what a usual stream gives rise to, so that keeping that allocates nothing.
+    pub fn with_room() -> Self {
+        Self { reasons: Vec::with_capacity(REASONS_USUAL), ..Self::new() }
+    }
+
+    /// Forgets everything but the room.
+    pub fn clear(&mut self) {
+        self.reasons.clear();
+        (self.outcome, self.dropped) = (Outcome::Compatible, 0);
     }
 
     /// The worst outcome of the reasons.

@@ -2,6 +2,8 @@
 //! than the limits say, whatever comes in.
 #![allow(unsafe_code)] // An allocator that counts is one.
 
+#[path = "support/examples.rs"]
+mod listed;
 #[path = "qemu/made.rs"]
 mod made;
 mod support;
@@ -15,9 +17,10 @@ use transire_core::attribute::{
     PCI_ID, PciId, REVISION, Ratio, SOFTWARE_VERSION, SUBSYSTEM_ID, Text, Value, Version,
 };
 use transire_core::checksum::crc32c;
+use transire_core::early::{Early, judge_first};
 use transire_core::format::Phase::{Initial, StopCopy, Unspecified};
 use transire_core::format::{Choices, Identified};
-use transire_core::gate::{Gate, Options, Output, PushGate};
+use transire_core::gate::{Gate, Input, Options, Output, PushGate};
 use transire_core::judge::judge;
 use transire_core::profile::{Profile, ProfileBuilder};
 use transire_core::prologue::{HEADER_MAX, PROLOGUE_LEN};
@@ -123,6 +126,45 @@ fn the_early_verdict_allocates_nothing() {
     });
     assert!(matches!(identified, Identified::Shown(_)));
     assert_eq!((verdict, calls), (Verdict::new(), 0));
+}
+
+/// Every good example of every format, from the first bytes and through a gate.
+#[test]
+fn no_format_allocates() {
+    let mut formats = std::collections::BTreeSet::new();
+    for example in listed::examples() {
+        let Some(target) = example.target.filter(|_| example.outcome == "compatible") else { continue };
+        let name = format!("{}/{}", example.vendor, example.file);
+        let forced = match example.options.input {
+            Input::Format(format, choices) => Some((format, choices)),
+            _ => None,
+        };
+        let mut verdict = Verdict::with_room();
+        let (early, calls, _) = measured(|| {
+            let prefix = (&example.input[..], true);
+            judge_first(VENDORS, Some(&target), forced, prefix, None, &mut verdict, &mut |_| {})
+        });
+        assert!(matches!(early, Early::Judged { .. }), "{name}: {early:?}");
+        assert_eq!(calls, 0, "{name}: the early verdict");
+
+        let mut gate = Gate::new(VENDORS, Some(target.clone()), example.options.clone());
+        let (delivered, calls, _) = measured(|| {
+            let (mut at, mut delivered) = (0, 0);
+            loop {
+                let step = gate.step(&example.input[at..], true);
+                at += step.used;
+                match step.event {
+                    Output::Deliver(bytes) => delivered += bytes.len(),
+                    Output::Finished => return delivered,
+                    _ => {}
+                }
+            }
+        });
+        assert_eq!((delivered, calls), (example.input.len(), 0), "{name}: the gate");
+        formats.extend(gate.format());
+    }
+    println!("{formats:?}");
+    assert!(formats.len() >= 8);
 }
 
 #[test]

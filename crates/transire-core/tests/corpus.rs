@@ -13,10 +13,10 @@ mod oracle;
 
 use std::path::PathBuf;
 
-use support::{fixture, path, profile, seal};
+use support::{fixture, profile, seal};
 use transire_core::format::Phase::{Initial, Iterative, StopCopy, Unspecified};
-use transire_core::sealed::Digest;
-use transire_core::vendors::VENDORS;
+use transire_core::sealed::{Answer, AnswerStage, Digest, Identity};
+use transire_core::verdict::Outcome;
 
 type Oracle = fn(&[u8]);
 /// The targets but `profile`, whose oracle stands in the target, and `text`, which the crate of the text forms replays.
@@ -55,6 +55,13 @@ fn what_was_found_stays_mended() {
     say(&format!("{} regressions", replay("regressions")));
 }
 
+/// An answer to the stream that is called `empty`.
+fn answer(stage: AnswerStage, outcome: Outcome, ids: &[&str]) -> Vec<u8> {
+    let identity = Identity::of_stream(&seal(&profile(2), "opaque", Digest::None, &[])).unwrap();
+    let complete = stage == AnswerStage::Final && outcome == Outcome::Compatible;
+    Answer::new(&identity, stage, outcome, complete, ids.iter().copied()).unwrap().to_bytes()
+}
+
 #[test]
 #[ignore = "writes fuzz/corpus/{sealed,gate,vendors}"]
 fn write_seeds() {
@@ -67,6 +74,11 @@ fn write_seeds() {
         ("opaque-none", seal(&profile(1), "opaque", Digest::None, &[(Unspecified, b"abc"), (Unspecified, b"d")])),
         ("empty", seal(&profile(2), "opaque", Digest::None, &[])),
         ("profile", profile(2).to_bytes()),
+        (
+            "answer-early",
+            answer(AnswerStage::Early, Outcome::Incompatible, &["mdev_type.not-equal", "nr_ports.not-equal"]),
+        ),
+        ("answer-final", answer(AnswerStage::Final, Outcome::Compatible, &[])),
     ];
     let natives = [
         ("native-1", small),
@@ -95,16 +107,6 @@ fn write_seeds() {
         write("gate", name, &[0b0000_0001, 16], stream);
         write("gate", &format!("{name}-sealed"), &[0b1000_0111, 10], stream);
         write("gate", &format!("{name}-opaque"), &[0b0100_0110, 40], stream);
-    }
-    // Of the other vendors what is small enough to have its every change recorded.
-    for vendor in VENDORS.0.iter().map(|vendor| vendor.name()).filter(|name| *name != "mtty") {
-        let of_vendor = path("..").join(vendor);
-        let examples = std::fs::read_to_string(of_vendor.join("examples.tsv")).unwrap_or_default();
-        for line in examples.lines().skip(1).filter(|line| !line.ends_with("\t-")) {
-            let file = of_vendor.join(line.split('\t').next().unwrap());
-            let name = format!("{vendor}-{}", file.file_stem().unwrap().to_str().unwrap());
-            write("vendors", &name, &[9], &std::fs::read(file).unwrap());
-        }
     }
 }
 

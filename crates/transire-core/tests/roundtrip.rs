@@ -15,7 +15,7 @@ use transire_core::format::{Choices, EncodeError, Event, Layout, Phase, Reader, 
 use transire_core::gate::{Gate, Input, Options, Output};
 use transire_core::profile::{Profile, ProfileBuilder};
 use transire_core::seal::{Flow, SealEvent, Sealing};
-use transire_core::sealed::{Digest, FRAME_MAX, SealOptions, SealedReader};
+use transire_core::sealed::{Answer, AnswerStage, Digest, FRAME_MAX, Identity, SealOptions, SealedReader};
 use transire_core::vendors::VENDORS;
 use transire_core::verdict::{Outcome, Verdict};
 
@@ -222,6 +222,38 @@ proptest! {
         let seen = whole(&target(2), &Options::default(), &stream);
         prop_assert!(seen.complete);
         prop_assert_eq!(seen.payload, native);
+    }
+
+    #[test]
+    fn an_answer_is_written_and_read(
+        vendor in "[ -~äß€]{1,60}",
+        stream_id: [u8; 16],
+        prologue_crc: u32,
+        last: bool,
+        outcome in prop::sample::select(&Outcome::ALL[..]),
+        complete: bool,
+        ids in btree_set("[a-z_]{0,20}\\.[a-z-]{1,20}", 0..300),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let identity = Identity { vendor, stream_id, prologue_crc };
+        let stage = if last { AnswerStage::Final } else { AnswerStage::Early };
+        let made = Answer::new(&identity, stage, outcome, complete, ids.iter().map(String::as_str));
+        let fits = !complete || (last && outcome <= Outcome::Unknown);
+        prop_assert_eq!(made.is_ok(), fits);
+        let Ok(answer) = made else { return Ok(()) };
+        let bytes = answer.to_bytes();
+        let mut notes = Verdict::new();
+        let read = Answer::read(&bytes, &mut notes);
+        prop_assert_eq!(read.as_ref(), Ok(&answer));
+        prop_assert_eq!(notes, Verdict::new());
+        prop_assert_eq!(answer.identity(), &identity);
+        prop_assert!(answer.is_for(prologue_crc, stream_id) && !answer.is_for(!prologue_crc, stream_id));
+        prop_assert_eq!((answer.stage(), answer.outcome(), answer.is_complete()), (stage, outcome, complete));
+        let named: Vec<&str> = ids.iter().map(String::as_str).take(256).collect();
+        prop_assert_eq!(answer.reasons().collect::<Vec<_>>(), named);
+        let outcome = Answer::read(&bytes[..cut.index(bytes.len())], &mut Verdict::new()).unwrap_err().id.outcome();
+        prop_assert_eq!(outcome, Outcome::Truncated);
+        one_answer(&bytes, 7)?;
     }
 
     #[test]

@@ -7,6 +7,7 @@ use transire_core::format::{ChoiceError, Choices, Format};
 use transire_core::gate::{Input, Options, Output, PushGate};
 use transire_core::vendors::VENDORS;
 
+use crate::answer;
 use crate::errors::usage;
 use crate::profile::Target;
 use crate::source::{KEEP_LOCK, Source};
@@ -25,7 +26,7 @@ pub(crate) fn input_of(input: &str, format: Option<&str>) -> PyResult<Input> {
         "auto" => Ok(Input::Auto),
         "native" => Ok(Input::Native),
         "sealed" => Ok(Input::Sealed),
-        other => Err(usage(format!("unknown input {other}; known are auto, native, sealed"))),
+        other => Err(usage(format!("unknown input {other}; known are auto, native, sealed, qemu"))),
     }
 }
 
@@ -154,6 +155,14 @@ impl Gate {
     #[getter]
     fn verdict(&self) -> Verdict {
         Verdict::of_gate(self.gate.gate(), Some(&self.target))
+    }
+
+    /// The answer to the source of a sealed stream, in bytes: `early` from the first verdict on, `final` at the end.
+    ///
+    /// Raises where no answer can be given: too early, or because no sealed stream came whose header is well formed.
+    #[pyo3(signature = (stage = "early"))]
+    fn answer<'py>(&self, py: Python<'py>, stage: &str) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &answer::of_gate(self.gate.gate(), stage)?))
     }
 
     /// Whether a source profile has been judged: the early verdict is there.

@@ -63,7 +63,7 @@ pub(crate) struct Field {
 
 #[pymethods]
 impl Inspection {
-    /// What it is: `sealed`, `profile`, or a native format; None where it was not recognised.
+    /// What it is: `sealed`, `profile`, `answer`, or a native format; None where it was not recognised.
     #[getter]
     fn format(&self) -> Option<&str> {
         self.format.as_deref()
@@ -381,7 +381,8 @@ pub(crate) fn inspect(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Inspection> {
     let wanted = Wanted { input, format, offset };
-    if input != "qemu" {
+    // What is wrong with these is said before anything is read.
+    if !wanted.is_forced() {
         input_of(input, format)?;
     }
     let source = match Given::open(py, source, wanted, None)? {
@@ -483,8 +484,9 @@ pub(crate) fn decode_records<'py>(
 ) -> PyResult<Decoded<'py>> {
     let (source, input) = (Source::open(source, None)?, input_of("auto", format)?);
     let (seen, _, gate) = structures(py, source, input, usize::MAX, usize::MAX, None)?;
-    // A profile is no stream and so never complete: for it, that nothing was found is enough.
-    if !gate.is_complete() && (gate.format() != Some("profile") || gate.verdict().is_settled_against()) {
+    // Profiles and answers are no streams and so never complete: for them, that nothing was found is enough.
+    let is_stream = !matches!(gate.format(), Some("profile" | "answer"));
+    if !gate.is_complete() && (is_stream || gate.verdict().is_settled_against()) {
         let verdict = Bound::new(py, Verdict::of_gate(&gate, None))?;
         return Err(
             Verdict::exception(&verdict).unwrap_or_else(|| TransireError::new_err("the stream is not complete"))
@@ -515,7 +517,7 @@ pub(crate) fn encode_records<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let envelope: &[&'static Layout] = &[&PROLOGUE, &ATTRIBUTE, &FRAME];
     let layouts = match format {
-        "sealed" | "profile" => envelope,
+        "sealed" | "profile" | "answer" => envelope,
         name => chosen(name)?.0.layouts,
     };
     let mut out = Vec::new();

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use transire_core::early::{Early, judge_first};
-use transire_core::format::{Choices, Driver, DriverStep, Errno, Format, predict as predict_writes};
+use transire_core::format::{Choices, Driver, DriverStep, Errno, Format, Hold, predict as predict_writes};
 use transire_core::gate::migration::Standard;
-use transire_core::gate::{Gate, Options};
+use transire_core::gate::{Gate, Input, Options, Output};
 use transire_core::vendors::VENDORS;
 use transire_core::verdict::{Datum, Reason, reasons};
 
@@ -36,7 +36,7 @@ fn first(
     bytes: &[u8],
     eof: bool,
     target: Option<&Arc<transire_core::target::Target>>,
-    forced: Option<(&'static Format, Choices)>,
+    (forced, to_the_end): (Option<(&'static Format, Choices)>, bool),
 ) -> Result<First, usize> {
     let mut verdict = transire_core::verdict::Verdict::new();
     let mut source = None;
@@ -54,6 +54,17 @@ fn first(
         Early::Judged { format, within } => (u64::from(within), Some(format.map_or(envelope, |format| format.name))),
         Early::Refused => (verdict.reasons().iter().filter_map(Reason::offset).max().unwrap_or(0), None),
     };
+    if let Early::Judged { format: Some(format), .. } = early
+        && to_the_end
+    {
+        if let Hold::Whole(most) = format.hold
+            && !eof
+            && bytes.len() <= usize::try_from(most).unwrap_or(usize::MAX)
+        {
+            return Err(usize::try_from(most).unwrap_or(usize::MAX).saturating_add(1));
+        }
+        source = refined(bytes, eof, format, forced).or(source);
+    }
     let nothing = |reason: &Reason| reason.id == reasons::MAGIC_UNRECOGNIZED || reason.id == reasons::MAGIC_TRUNCATED;
     let recognised = !verdict.reasons().iter().any(nothing);
     let target = target.cloned();
@@ -72,18 +83,44 @@ fn first(
     Ok(First { parts, recognised })
 }
 
+/// What a stream that is held whole says of its source, where all of it is there and right.
+fn refined(
+    bytes: &[u8],
+    eof: bool,
+    format: &'static Format,
+    forced: Option<(&'static Format, Choices)>,
+) -> Option<Arc<transire_core::profile::Profile>> {
+    if !matches!(format.hold, Hold::Whole(_)) {
+        return None;
+    }
+    let choices = forced.map_or(Choices::NONE, |(_, choices)| choices);
+    let options = Options { input: Input::Format(format, choices), ..Options::default() };
+    let mut gate = Gate::new(VENDORS, None, options);
+    let mut at = 0;
+    loop {
+        let step = gate.step(bytes.get(at..)?, eof);
+        at += step.used;
+        match step.event {
+            Output::Need(_) => return None,
+            Output::Finished => break,
+            _ => {}
+        }
+    }
+    gate.is_complete().then(|| collect(&gate.source())).flatten()
+}
+
 /// The first bytes of a source, judged; and, where nothing was recognised in them, all of it as a text.
 fn read_first(
     py: Python<'_>,
     source: Source<'_>,
     target: Option<&Arc<transire_core::target::Target>>,
-    forced: Option<(&'static Format, Choices)>,
+    how: (Option<(&'static Format, Choices)>, bool),
 ) -> PyResult<Parts> {
     let path = source.path();
     match source {
         Source::Bytes(bytes) => {
             let bytes = bytes.as_bytes();
-            let first = first(bytes, true, target, forced).map_err(|_| usage("the input ends"))?;
+            let first = first(bytes, true, target, how).map_err(|_| usage("the input ends"))?;
             if first.recognised { Ok(first.parts) } else { of_text(bytes, target, first.parts) }
         }
         Source::Pulled(mut pull) => {
@@ -91,7 +128,7 @@ fn read_first(
                 let mut window = Window::new(&mut *pull);
                 loop {
                     let (bytes, eof) = window.bytes();
-                    match first(bytes, eof, target, forced) {
+                    match first(bytes, eof, target, how) {
                         Err(need) => window.fill_within(need, FIRST_BYTES)?,
                         Ok(first) if first.recognised => return Ok((first, Vec::new())),
                         Ok(first) => {
@@ -162,17 +199,17 @@ pub(crate) fn check(py: Python<'_>, source: &Bound<'_, PyAny>, target: &Bound<'_
     if let Ok(profile) = source.cast::<Profile>() {
         return Ok(of_profile(profile.get().0.clone(), Some(&target)).into());
     }
-    Ok(read_first(py, Source::open(source, None)?, Some(&target), None)?.into())
+    Ok(read_first(py, Source::open(source, None)?, Some(&target), (None, false))?.into())
 }
 
-/// Read the source profile of a stream from its first bytes.
+/// Read the source profile of a stream from its first bytes; from all of it, where it is short enough to be held whole.
 ///
 /// Raises the exception of the outcome for a stream that does not say what it comes from.
 #[pyfunction]
 #[pyo3(signature = (source, *, format = None))]
 pub(crate) fn profile_of(py: Python<'_>, source: &Bound<'_, PyAny>, format: Option<&str>) -> PyResult<Profile> {
     let forced = format.map(chosen).transpose()?;
-    let parts = read_first(py, Source::open(source, None)?, None, forced)?;
+    let parts = read_first(py, Source::open(source, None)?, None, (forced, true))?;
     if let Some(profile) = &parts.source {
         return Ok(Profile(profile.clone()));
     }
@@ -216,11 +253,11 @@ pub(crate) fn verify(
     if standard != "driver" && (writes != "whole" || earlier != "none") {
         return Err(usage("writes and earlier sessions are for the standard driver; no other asks them"));
     }
+    let wanted = Wanted { input, format, offset };
     // What is wrong with these is said before anything is read.
-    if input != "qemu" {
+    if !wanted.is_forced() {
         input_of(input, format)?;
     }
-    let wanted = Wanted { input, format, offset };
     let source = match Given::open(py, source, wanted, None)? {
         Given::Stream(source) => source,
         Given::Migration(channels) => {

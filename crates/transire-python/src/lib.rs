@@ -4,6 +4,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "Python's arguments are extracted, and then owned")]
 #![allow(clippy::struct_field_names, reason = "fields have the names of Python's properties")]
 
+mod answer;
 mod container;
 mod convert;
 mod errors;
@@ -22,6 +23,8 @@ use pyo3::prelude::*;
 /// The compiled part of transire. Import these names from `transire`.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use crate::answer::Answer;
     #[pymodule_export]
     use crate::container::{Contents, Part};
     #[pymodule_export]

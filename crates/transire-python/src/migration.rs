@@ -67,6 +67,13 @@ pub(crate) struct Wanted<'a> {
     pub(crate) offset: u64,
 }
 
+impl Wanted<'_> {
+    /// Whether the input is taken for a container without looking at it.
+    pub(crate) fn is_forced(self) -> bool {
+        self.input == Container::Qemu.name() || self.input == Container::ReturnPath.name()
+    }
+}
+
 fn is_told(head: &[u8]) -> bool {
     !head.is_empty() && Container::recognise(head).0 != Likeness::Short
 }
@@ -85,7 +92,7 @@ impl<'py> Given<'py> {
         } else {
             vec![object.clone()]
         };
-        let forced = wanted.input == "qemu";
+        let forced = wanted.is_forced();
         let (mut inputs, mut found) = (Vec::new(), Vec::new());
         for (number, object) in objects.iter().enumerate() {
             let source = Source::open(object, deadline)?;
@@ -505,7 +512,8 @@ pub(crate) fn migration(
         None => transire_core::gate::Input::Native,
     };
     let devices = transire_core::gate::Options { input, now: now(), exact: true, ..devices };
-    let options = Options { standard, devices, page_bits: None, offset: wanted.offset };
+    let is_return_path = wanted.input == Container::ReturnPath.name();
+    let options = Options { standard, devices, page_bits: None, is_return_path, offset: wanted.offset };
     let machine = machine.map(|machine| machine.get().0.clone()).unwrap_or_default();
     Migration::new(VENDORS, targets.by_device(), machine, options).map_err(|error| usage(error.to_string()))
 }

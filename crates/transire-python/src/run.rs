@@ -13,6 +13,7 @@ use transire_core::sealed::{Digest, OPAQUE, SealOptions};
 use transire_core::vendors::VENDORS;
 use transire_core::verdict::{Reason, reasons};
 
+use crate::answer::Answers;
 use crate::errors::{Stop, TransireError, os_error, usage};
 use crate::gate::options;
 use crate::migration::{Given, Machine, Targets, Wanted, deliver as deliver_migration, migration};
@@ -110,7 +111,7 @@ fn of_window(
 }
 
 /// A number of seconds as a deadline.
-fn deadline_of(seconds: Option<f64>) -> PyResult<Option<Duration>> {
+pub(crate) fn deadline_of(seconds: Option<f64>) -> PyResult<Option<Duration>> {
     let convert = |seconds| Duration::try_from_secs_f64(seconds).ok().filter(|deadline| !deadline.is_zero());
     match seconds {
         None => Ok(None),
@@ -123,13 +124,14 @@ fn deadline_of(seconds: Option<f64>) -> PyResult<Option<Duration>> {
 /// Nothing is written before the early verdict admits the stream, and no sealed byte before its frame's checksum is
 /// right. Only where the verdict is complete may the device leave RESUMING. With a deadline, a source that sends nothing
 /// for so many seconds makes the verdict truncated, and a sink that takes nothing raises TimeoutError. `on_verdict` is
-/// called with each verdict that a source profile gives, before any payload that it admits is written.
+/// called with each verdict that a source profile gives, before any payload that it admits is written. To `answer`, a
+/// file, the early answer to the source of a sealed stream is written at the first verdict, and the final one at the end.
 ///
 /// A migration stream of QEMU goes through as it is, and `target` may be one target, a sequence, or a mapping of devices
 /// to targets; each device's source is judged as it passes. What a target refuses does not go on, and neither does the
 /// byte that ends the stream's sections before every device has passed: the destination does not complete without it.
 #[pyfunction]
-#[pyo3(signature = (source, sink, target, *, input = "auto", format = None, admit = None, deadline = None,
+#[pyo3(signature = (source, sink, target, *, input = "auto", format = None, admit = None, deadline = None, answer = None,
     machine = None, on_verdict = None, progress = None))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of a Python function")]
 pub(crate) fn gate(
@@ -141,6 +143,7 @@ pub(crate) fn gate(
     format: Option<&str>,
     admit: Option<&Bound<'_, PyAny>>,
     deadline: Option<f64>,
+    answer: Option<&Bound<'_, PyAny>>,
     machine: Option<&Bound<'_, Machine>>,
     on_verdict: Option<Py<PyAny>>,
     progress: Option<Py<PyAny>>,
@@ -154,7 +157,11 @@ pub(crate) fn gate(
     match Given::open(py, source, wanted, deadline)? {
         Given::Stream(source) => {
             let target = targets.single()?.ok_or_else(|| usage("a gate needs a target"))?;
-            deliver(py, source, &mut sink, &target, options, (on_verdict, progress))
+            let answers = answers_to(answer, deadline)?;
+            deliver(py, source, &mut sink, &target, options, (answers, on_verdict, progress))
+        }
+        Given::Migration(_) if answer.is_some() => {
+            Err(usage("answers go to the source of a sealed stream; a migration stream has none that could read one"))
         }
         Given::Migration(channels) => {
             let migration = migration(targets, Standard::Strict, wanted, machine, options)?;
@@ -163,30 +170,42 @@ pub(crate) fn gate(
     }
 }
 
+/// Where answers go, if anywhere.
+fn answers_to(answer: Option<&Bound<'_, PyAny>>, deadline: Option<Duration>) -> PyResult<Option<Answers>> {
+    answer.map(|answer| Sink::open(answer, deadline).map(Answers::new)).transpose()
+}
+
 fn deliver(
     py: Python<'_>,
     source: Source<'_>,
     sink: &mut Sink,
     target: &Arc<transire_core::target::Target>,
     options: transire_core::gate::Options,
-    (on_verdict, progress): (Option<Py<PyAny>>, Option<Py<PyAny>>),
+    (mut answers, on_verdict, progress): (Option<Answers>, Option<Py<PyAny>>, Option<Py<PyAny>>),
 ) -> PyResult<Verdict> {
     let mut gate = Gate::new(VENDORS, Some(target.clone()), options);
     let mut judged = |gate: &Gate| {
+        if let Some(answers) = &mut answers {
+            answers.early(gate)?;
+        }
         let Some(callback) = &on_verdict else { return Ok(()) };
         let call = |py: Python<'_>| callback.call1(py, (Py::new(py, Verdict::of_gate(gate, Some(target)))?,));
         Python::attach(call).map(drop).map_err(Stop::Python)
     };
     through(py, &mut gate, source, sink, (&mut |_| {}, &mut judged), &mut Progress::new(progress))?;
+    if let Some(mut answers) = answers {
+        py.detach(|| answers.last(&gate)).map_err(|stop| stop.into_py(None))?;
+    }
     Ok(Verdict::of_gate(&gate, Some(target)))
 }
 
 /// Take a sealed stream out of its envelope.
 ///
 /// With a sink, the payload is written to it and the verdict is returned, as by `gate`. Without one the payload is
-/// returned, and anything but a complete stream raises.
+/// returned, and anything but a complete stream raises. Answers go to `answer` as those of `gate`.
 #[pyfunction]
-#[pyo3(signature = (source, target, sink = None, *, admit = None, deadline = None, progress = None))]
+#[pyo3(signature = (source, target, sink = None, *, admit = None, deadline = None, answer = None, progress = None))]
+#[allow(clippy::too_many_arguments, reason = "keyword arguments of a Python function")]
 pub(crate) fn unseal<'py>(
     py: Python<'py>,
     source: &Bound<'py, PyAny>,
@@ -194,17 +213,19 @@ pub(crate) fn unseal<'py>(
     sink: Option<&Bound<'py, PyAny>>,
     admit: Option<&Bound<'py, PyAny>>,
     deadline: Option<f64>,
+    answer: Option<&Bound<'py, PyAny>>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let deadline = deadline_of(deadline)?;
     let options = options("sealed", None, true, admit)?;
     let source_of = Source::open(source, deadline)?;
+    let told = (answers_to(answer, deadline)?, None, progress);
     let Some(sink) = sink else {
         let mut memory = Sink::Memory(Vec::new());
-        let verdict = Bound::new(py, deliver(py, source_of, &mut memory, &target.0, options, (None, progress))?)?;
+        let verdict = Bound::new(py, deliver(py, source_of, &mut memory, &target.0, options, told)?)?;
         return payload_or_raise(py, memory, &verdict);
     };
-    let verdict = deliver(py, source_of, &mut Sink::open(sink, deadline)?, &target.0, options, (None, progress))?;
+    let verdict = deliver(py, source_of, &mut Sink::open(sink, deadline)?, &target.0, options, told)?;
     Ok(Bound::new(py, verdict)?.into_any())
 }
 
@@ -221,9 +242,13 @@ fn payload_or_raise<'py>(py: Python<'py>, sink: Sink, verdict: &Bound<'py, Verdi
 /// `opaque`): one that is damaged or contradicts the profile ends in an abort frame. With a sink, the sealed stream is
 /// written to it and the verdict on the payload is returned. Without one the sealed stream is returned, and a refused
 /// payload raises.
+///
+/// `on_header` is called with prologue and header once they are written, before the first byte of the source is read. It
+/// can wait for the early answer and hold it against these bytes (`Answer.is_for`); where it raises, the stream ends in an
+/// abort frame.
 #[pyfunction]
 #[pyo3(signature = (source, profile, sink = None, *, payload_format = None, digest = "blake3", payload_len = None,
-    device_label = None, stream_id = None, progress = None))]
+    device_label = None, stream_id = None, on_header = None, progress = None))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of a Python function")]
 pub(crate) fn seal<'py>(
     py: Python<'py>,
@@ -235,6 +260,7 @@ pub(crate) fn seal<'py>(
     payload_len: Option<u64>,
     device_label: Option<String>,
     stream_id: Option<&[u8]>,
+    on_header: Option<Py<PyAny>>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let digest =
@@ -255,13 +281,14 @@ pub(crate) fn seal<'py>(
     let source = Source::open(source, None)?;
     let path = source.path();
     let mut progress = Progress::new(progress);
-    let ended = match source {
+    let began = py.detach(|| seal_header(&mut sealing, &mut out, on_header.as_ref()));
+    let ended = began.and_then(|()| match source {
         Source::Bytes(bytes) => {
             let bytes = bytes.as_bytes();
             py.detach(|| seal_slice(&mut sealing, bytes, &mut out, &mut progress))
         }
         Source::Pulled(mut pull) => py.detach(|| seal_window(&mut sealing, &mut *pull, &mut out, &mut progress)),
-    };
+    });
     if let Err(stop) = ended {
         if !matches!(stop, Stop::Sink(_) | Stop::SinkStalled) {
             give_up(&mut sealing, &mut out);
@@ -311,6 +338,18 @@ fn stream_id_of(given: Option<&[u8]>) -> PyResult<[u8; 16]> {
         None => getrandom::fill(&mut id).map_err(|error| os_error(&std::io::Error::other(error), None))?,
     }
     Ok(id)
+}
+
+/// Writes prologue and header, and shows them to the callback.
+fn seal_header(sealing: &mut Sealing, sink: &mut Sink, on_header: Option<&Py<PyAny>>) -> Result<(), Stop> {
+    let wrong = |error: transire_core::sealed::SealError| Stop::Python(TransireError::new_err(error.to_string()));
+    if let SealEvent::Bytes(header) = sealing.step(&[], Flow::More).map_err(wrong)?.event {
+        sink.write([header, &[]])?;
+        if let Some(callback) = on_header {
+            Python::attach(|py| callback.call1(py, (PyBytes::new(py, header),))).map_err(Stop::Python)?;
+        }
+    }
+    Ok(())
 }
 
 /// One step of sealing, its bytes written. Returns the bytes used, or those needed, or `None` at the end.

@@ -32,6 +32,7 @@ fn attribute(out: &mut String, definition: &Definition) {
         Constraint::Between(least, most) => format!(", {least} to {most}"),
         Constraint::Length(length) => format!(" of {length}"),
         Constraint::Members(member) => format!(" of {}", member.name()),
+        Constraint::OneOf(texts) => format!(", one of {}", texts.join(", ")),
     };
     let example = if definition.example.is_empty() { "{ unknown = true }" } else { definition.example };
     let _ = write!(out, "#   type: {kind}{limits}\n#{name} = {example}\n");

@@ -68,6 +68,7 @@ pub(crate) fn check_constraint(
         Constraint::Between(least, most) => format!("{least} to {most}"),
         Constraint::Length(length) => format!("exactly {length} bytes"),
         Constraint::Members(kind) => format!("members of type {}", kind.name()),
+        Constraint::OneOf(texts) => format!("one of {}", texts.join(", ")),
         Constraint::Any => "another value".to_owned(),
     };
     Err(TextError::bad_value(key, node, &expected))

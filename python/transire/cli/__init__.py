@@ -1,7 +1,7 @@
 """The command line, `transire`.
 
 Exit codes are those of `transire.Outcome`, of the worst verdict where there are several. 2 is for errors of usage and
-of input and output, 130 for an interrupt, 141 for a reader of standard output that went away.
+of input and output, 130 for an interrupt, 141 for a reader of standard output or of the answers that went away.
 """
 
 from __future__ import annotations

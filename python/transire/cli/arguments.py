@@ -86,7 +86,13 @@ def add_targets(parser: ArgumentParser) -> None:
     )
 
 
-def add_input(parser: ArgumentParser, inputs: tuple[str, ...] = ("auto", "native", "sealed", "qemu")) -> None:
+INPUTS = ("auto", "native", "sealed", "qemu")
+"""What may come in, as users name it."""
+RETURN_PATH = "qemu-return-path"
+"""What a destination of QEMU sends back, which can be inspected. It has no magic."""
+
+
+def add_input(parser: ArgumentParser, inputs: tuple[str, ...] = INPUTS) -> None:
     """Add `--input`."""
     parser.add_argument(
         "--input", choices=inputs, default="auto", help="what may come in (auto: whatever is recognised)"
@@ -133,6 +139,16 @@ def add_deadline(parser: ArgumentParser) -> None:
         metavar="SECONDS",
         help="take the stream for truncated after so long without a byte, and fail if the reader of the payload takes "
         "nothing for so long (default: wait)",
+    )
+
+
+def add_answer(parser: ArgumentParser) -> None:
+    """Add `--answer`."""
+    parser.add_argument(
+        "--answer",
+        metavar="FILE",
+        help="write the answer to the source of a sealed stream there: the early one as soon as the header is judged, "
+        "and behind it the final one at the end. A file, a pipe, or /dev/fd/N",
     )
 
 

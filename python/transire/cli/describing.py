@@ -11,7 +11,9 @@ import transire
 from transire import Profile, ProfileError, Target
 from transire.cli.anatomy import show_inspection
 from transire.cli.arguments import (
+    INPUTS,
     PLAIN,
+    RETURN_PATH,
     SEVERAL,
     VERDICTS,
     add_format,
@@ -91,7 +93,7 @@ transire inspect *.bin --json | jq -r '[.file, .outcome] | @tsv'""",
         metavar="DIR",
         help="write the stream of each device of a migration to a file in this directory; none is written over",
     )
-    add_input(added)
+    add_input(added, (*INPUTS, RETURN_PATH))
     add_format(added)
     add_offset(added)
 
@@ -254,7 +256,7 @@ class _Continued:
 def _look(names: list[str], arguments: Namespace) -> Inspection | Profile:
     """Open what is a stream, a migration or a text."""
     name = names[0]
-    of_migration = arguments.input == "qemu" or container_in(name, arguments.offset) is not None
+    of_migration = arguments.input in ("qemu", RETURN_PATH) or container_in(name, arguments.offset) is not None
     if of_migration or arguments.extract is not None or arguments.offset:
         sources = source_of(name) if len(names) == 1 else [source_of(each) for each in names]
         with progress(", ".join(map(called, names))) as watch:

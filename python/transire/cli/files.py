@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING, BinaryIO
@@ -11,7 +14,7 @@ from transire import Machine, Profile, Target, container_of
 from transire.cli.failure import CommandError, about
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 STANDARD_INPUT = "standard input"
 """What messages call `-`."""
@@ -53,6 +56,22 @@ def standard_output() -> BinaryIO:
         raise CommandError(f"{STANDARD_OUTPUT} is a terminal, and this is no text: redirect it to a file or a pipe")
     sys.stdout.flush()
     return sys.stdout.buffer
+
+
+@contextmanager
+def answers_to(name: str | None) -> Iterator[BinaryIO | None]:
+    """Open what answers are written to: a file, a pipe, or `/dev/fd/N` for a descriptor that was handed down."""
+    if name is None:
+        yield None
+        return
+    if name == "-":
+        raise CommandError(f"{STANDARD_OUTPUT} takes the payload: name another file for answers, or /dev/fd/N")
+    with about(name):
+        handed_down = re.fullmatch(r"/dev/fd/(\d{1,9})", name)
+        # Opened again it would be another one, and a socket cannot be.
+        answers = open(os.dup(int(handed_down[1])) if handed_down else name, "wb", buffering=0)  # noqa: PTH123, SIM115
+    with answers:
+        yield answers
 
 
 def load_profile(name: str) -> Profile:

@@ -29,7 +29,7 @@ Every command has --help, with examples.
 """
 
 OTHERS = """\
-  130 after Ctrl-C, 141 when the reader of standard output went away
+  130 after Ctrl-C, 141 when the reader of standard output or of the answers went away
 """
 
 

@@ -9,6 +9,7 @@ import transire
 from transire import Outcome
 from transire.cli.arguments import (
     add_admit,
+    add_answer,
     add_deadline,
     add_format,
     add_input,
@@ -23,6 +24,7 @@ from transire.cli.arguments import (
 from transire.cli.failure import about, printable
 from transire.cli.files import (
     STANDARD_OUTPUT,
+    answers_to,
     called,
     load_machine,
     load_profile,
@@ -81,12 +83,14 @@ verdict admits it, and no byte before its frame's checksum was right. Load it on
 when the exit code is 0: what is found later ends the output early.""",
         examples="""
 transire unseal --target target.toml < device.sealed > device.bin
-nc -l 4444 | transire unseal --target target.toml --deadline 5 > device.bin""",
+nc -l 4444 | transire unseal --target target.toml --deadline 5 > device.bin
+transire unseal --target target.toml --answer /dev/fd/7 < /dev/fd/7 > device.bin""",
     )
     add_input_file(added)
     add_target(added)
     add_admit(added)
     add_deadline(added)
+    add_answer(added)
     add_json(added, "the verdict on standard error, for machines")
     add_quiet(added)
 
@@ -115,6 +119,7 @@ transire gate --target target.toml --input qemu < vm.stream | ssh there cat > ch
     add_format(added)
     add_admit(added)
     add_deadline(added)
+    add_answer(added)
     add_json(added, "the verdict on standard error, for machines")
     add_quiet(added)
 
@@ -143,13 +148,18 @@ def unseal(arguments: Namespace) -> int:
     read_once((arguments.file, arguments.target))
     target = load_target(arguments.target)
     sink = standard_output()
-    with about(called(arguments.file), STANDARD_OUTPUT), progress("unsealing") as watch:
+    with (
+        answers_to(arguments.answer) as answers,
+        about(called(arguments.file), STANDARD_OUTPUT),
+        progress("unsealing") as watch,
+    ):
         verdict = transire.unseal(
             source_of(arguments.file),
             target,
             sink,
             admit=arguments.admit,
             deadline=arguments.deadline,
+            answer=answers,
             progress=watch,
         )
     return _end(arguments, verdict, "compatible", "not complete: do not load what was delivered")
@@ -162,7 +172,11 @@ def gate(arguments: Namespace) -> int:
     target = load_targets(arguments.target, arguments.input)
     machine = load_machine(arguments.machine)
     sink = standard_output()
-    with about(called(arguments.file), STANDARD_OUTPUT), progress("passing on") as watch:
+    with (
+        answers_to(arguments.answer) as answers,
+        about(called(arguments.file), STANDARD_OUTPUT),
+        progress("passing on") as watch,
+    ):
         verdict = transire.gate(
             source_of(arguments.file),
             sink,
@@ -171,6 +185,7 @@ def gate(arguments: Namespace) -> int:
             format=arguments.format,
             admit=arguments.admit,
             deadline=arguments.deadline,
+            answer=answers,
             machine=machine,
             on_verdict=None if arguments.json or arguments.quiet else _FirstVerdict(),
             progress=watch,

@@ -145,7 +145,21 @@ def of_texts(members: frozenset[Value]) -> bool:
     return all(member.type == TEXT for member in members)
 
 
-ALWAYS_REPORTED = ("vendor", *(known.name for known in STREAM))
+STAGES = ("early", "final")
+ADMITTED = ("compatible", "fixable", "unknown")
+"""Outcomes that a stream can be loaded with."""
+REFUSED = ("truncated", "incompatible", "corrupt", "unrecognized")
+ANSWER = (
+    Known(0x80E5, "answers", UINT, lambda number: number < 1 << 32),
+    Known(0x80E6, "answer_stage", TEXT, lambda text: text in STAGES),
+    Known(0x80E7, "answer_outcome", TEXT, lambda text: text in ADMITTED + REFUSED),
+    Known(0x80E8, "answer_complete", BOOL),
+    Known(0x00E9, "answer_reasons", SET, of_texts),
+)
+"""What is in an answer to a stream, and nowhere else."""
+
+
+ALWAYS_REPORTED = ("vendor", *(known.name for known in STREAM + ANSWER))
 """What type 12 may not stand for."""
 
 

@@ -1,4 +1,4 @@
-"""The sealed stream and the profile: their layout, and the checks in their order. `docs/format.md`.
+"""The sealed stream, the profile and the answer: their layout, and the checks in their order. `docs/format.md`.
 
 The numbers in the comments are those of "Order of checks".
 """
@@ -53,7 +53,7 @@ PROLOGUE = Struct(
     "prologue_crc" / Int32ul,
 )
 """The same in every version."""
-PROFILE, SEALED_STREAM = 1, 2
+PROFILE, SEALED_STREAM, ANSWER = 1, 2, 3
 
 FRAME_HEAD = Struct(
     "kind" / Int8ul,
@@ -81,8 +81,14 @@ ENVELOPE = Struct(
     ),
     Terminated,
 )
-"""A sealed stream or a profile, whole: the layout alone, without a check of anything."""
+"""A sealed stream, a profile or an answer, whole: the layout alone, without a check of anything."""
 
+MANDATORY = {
+    PROFILE: ("vendor",),
+    SEALED_STREAM: ("vendor", "payload_format", "digest", "stream_id"),
+    ANSWER: ("vendor", "stream_id", *(known.name for known in a.ANSWER if known.id & a.CRITICAL)),
+}
+"""What each content must have, in the order in which it is missed."""
 HEADER_LEN = (1, 65_536)
 FRAME_LEN = 1_048_576
 ABORT_TEXT = 1024
@@ -104,12 +110,12 @@ def read(data: bytes, target: Target | None, now: int | None) -> Reading:
     reading = Reading()
     try:
         prologue = _prologue(data)
-        header_end = _header(data, prologue, reading)
+        header_end = _header(data, prologue, reading, target)
         seen = _early(reading, target, now, prologue.content)
         if prologue.content == SEALED_STREAM:
             _frames(data, header_end, prologue.prologue_crc, reading, target, now, seen)
         elif len(data) > header_end:
-            _stop("stream.trailing", Outcome.CORRUPT, header_end)  # 2.14
+            _stop("stream.trailing", Outcome.CORRUPT, header_end)  # 2.16
         reading.ended = True
     except Stop as stop:
         reading.error = stop.reason
@@ -134,7 +140,7 @@ def _prologue(data: bytes) -> Any:
         _stop("prologue.crc", Outcome.CORRUPT, 28)  # 1.4
     if prologue.major != 1:
         _stop("prologue.major", Outcome.UNRECOGNIZED, 16)  # 1.5
-    if prologue.content not in (PROFILE, SEALED_STREAM):
+    if prologue.content not in (PROFILE, SEALED_STREAM, ANSWER):
         _stop("prologue.content", Outcome.UNRECOGNIZED, 20)  # 1.6
     if prologue.zero != 0:
         _stop("prologue.zero", Outcome.CORRUPT, 21)  # 1.7
@@ -145,7 +151,7 @@ def _prologue(data: bytes) -> Any:
     return prologue
 
 
-def _header(data: bytes, prologue: Any, reading: Reading) -> int:
+def _header(data: bytes, prologue: Any, reading: Reading, target: Target | None) -> int:
     """Reads the attributes; the offset of their end."""
     start = PROLOGUE.sizeof()
     end: int = start + prologue.header_len
@@ -169,8 +175,7 @@ def _header(data: bytes, prologue: Any, reading: Reading) -> int:
             (critical if head.id & a.CRITICAL else notes).append(at)  # l, m
         at = value_at + head.len
 
-    mandatory = ("vendor", "payload_format", "digest", "stream_id")
-    for name in mandatory[: 1 if prologue.content == PROFILE else None]:
+    for name in MANDATORY[prologue.content]:
         if name not in found:
             _stop("attribute.missing", Outcome.CORRUPT, end)  # 2.4
     if critical:
@@ -181,10 +186,16 @@ def _header(data: bytes, prologue: Any, reading: Reading) -> int:
             _stop("payload_format.unrecognized", Outcome.UNRECOGNIZED, found["payload_format"].offset)  # 2.6
         if found["digest"].value.plain not in DIGESTS:
             _stop("digest.unrecognized", Outcome.UNRECOGNIZED, found["digest"].offset)  # 2.7
-    if vendor not in VENDORS:
+    if prologue.content != ANSWER and vendor not in VENDORS:
         _stop("vendor.unrecognized", Outcome.UNRECOGNIZED, found["vendor"].offset)  # 2.8
     if payload_format in FORMATS and FORMATS[payload_format].vendor != vendor:
         _stop("profile.contradicts-payload", Outcome.CORRUPT, found["payload_format"].offset)  # 2.9
+    if prologue.content == ANSWER:
+        may_be_complete = _text(found, "answer_stage") == "final" and _text(found, "answer_outcome") in a.ADMITTED
+        if found["answer_complete"].value.plain and not may_be_complete:
+            _stop("profile.contradicts-itself", Outcome.CORRUPT, found["answer_complete"].offset)  # 2.10
+        if target is not None:
+            _stop("format.describes-target", Outcome.UNRECOGNIZED, 20)  # 2.11
     for offset in notes:
         reading.find(Reason("attribute.unknown", Outcome.COMPATIBLE, offset))
     reading.attributes = found
@@ -208,16 +219,28 @@ def _attribute_head(
         _stop("attribute.zero", Outcome.CORRUPT, at + 3)  # d
     if head.len > end - at - size:
         _stop("attribute.overrun", Outcome.CORRUPT, at + 4)  # e
-    if content == PROFILE and 0x00E0 <= number <= 0x00FF:
+    if not _belongs(number, content):
         _stop("attribute.misplaced", Outcome.CORRUPT, at)  # f
     vendor = VENDORS.get(_text(found, "vendor") or "")
-    tables = a.COMMON + a.STREAM + (vendor.attributes if vendor else ())
+    tables = a.COMMON + a.STREAM + a.ANSWER + (vendor.attributes if vendor else ())
     row = next((row for row in tables if row.id & ~a.CRITICAL == number), None)
     if row and head.id != row.id:
         _stop("attribute.critical-bit", Outcome.CORRUPT, at)  # g
     if row and head.type != row.type and (head.type != a.UNKNOWN or row.name in a.ALWAYS_REPORTED):
         _stop("attribute.type", Outcome.CORRUPT, at + 2)  # h
     return head, row
+
+
+def _belongs(number: int, content: int) -> bool:
+    """Check f: whether a header of this content may have this number, known or not."""
+    about_stream = 0x00E0 <= number <= 0x00FF
+    if content == PROFILE:
+        return not about_stream
+    if content == SEALED_STREAM:
+        return not 0x00E5 <= number <= 0x00E9
+    if about_stream:
+        return number not in (0x00E0, 0x00E1, 0x00E2, 0x00E4)
+    return number == 0x0001 or number >= 0x7000
 
 
 def _value(data: bytes, at: int, head: Any, row: Known | None) -> Stated:
@@ -261,16 +284,16 @@ def _early(reading: Reading, target: Target | None, now: int | None, content: in
     found = reading.attributes
     required = next((code for code, name in DIGESTS.items() if name == target.digest), 0)
     if content == SEALED_STREAM and found["digest"].value.plain < required:
-        reading.find(Reason("requires.digest", Outcome.INCOMPATIBLE))  # 2.10
+        reading.find(Reason("requires.digest", Outcome.INCOMPATIBLE))  # 2.12
     vendor = found["vendor"].value.plain
     if vendor != target.vendor:
-        reading.find(Reason("vendor.not-equal", Outcome.INCOMPATIBLE, found["vendor"].offset))  # 2.11
+        reading.find(Reason("vendor.not-equal", Outcome.INCOMPATIBLE, found["vendor"].offset))  # 2.13
     second = VENDORS[vendor].contradiction({name: stated.value for name, stated in found.items()})
     if second:
-        reading.find(Reason("profile.contradicts-itself", Outcome.CORRUPT, found[second].offset))  # 2.12
+        reading.find(Reason("profile.contradicts-itself", Outcome.CORRUPT, found[second].offset))  # 2.14
     seen: Seen = set()
     if vendor == target.vendor:
-        for reason, rule in judge(found, target, VENDORS[vendor], now):  # 2.13
+        for reason, rule in judge(found, target, VENDORS[vendor], now):  # 2.15
             reading.find(reason)
             seen.add((reason.id, rule))
     return seen

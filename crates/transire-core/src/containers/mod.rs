@@ -23,6 +23,8 @@ pub enum Container {
     Channel,
     /// libvirt's header before a main channel of QEMU.
     Libvirt,
+    /// What a destination of QEMU sends back. It has no magic: only the user can say.
+    ReturnPath,
 }
 
 impl Container {
@@ -32,6 +34,7 @@ impl Container {
             Self::Qemu => "qemu",
             Self::Channel => "qemu-channel",
             Self::Libvirt => "libvirt",
+            Self::ReturnPath => "qemu-return-path",
         }
     }
 

@@ -55,6 +55,8 @@ pub struct Options {
     pub devices: DeviceOptions,
     /// Bits of the size of the guest's pages, where the stream does not say.
     pub page_bits: Option<u32>,
+    /// Whether it is no channel to a destination, but what a destination sends back.
+    pub is_return_path: bool,
     /// Offset at which the stream begins in its file, for offsets that count from the beginning of the file.
     pub offset: u64,
 }
@@ -482,6 +484,12 @@ impl Migration {
     }
 
     fn begin(&mut self, input: &[u8], eof: bool, tell: Tell<'_>) -> Option<Next> {
+        if self.options.is_return_path {
+            self.container = Some(Container::ReturnPath);
+            self.reader = QemuReader::return_path();
+            self.stage = Stage::Further;
+            return None;
+        }
         let (likeness, container) = Container::recognise(input);
         if likeness == Likeness::Short && !eof {
             return Some(Next::Need(input.len().saturating_add(1)));
@@ -493,7 +501,7 @@ impl Migration {
         }
         match container {
             _ if likeness == Likeness::No => {}
-            Container::Qemu => {}
+            Container::Qemu | Container::ReturnPath => {}
             Container::Channel => {
                 self.reader = QemuReader::multifd();
                 self.stage = Stage::Further;

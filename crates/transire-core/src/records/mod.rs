@@ -535,8 +535,11 @@ impl<R: Room> Reader for RecordReader<R> {
     }
 
     fn choose(&mut self, choices: Choices) {
-        self.choices = choices;
-        self.walker = Walker::new(choices, true);
+        // Most often nothing is chosen, and the walker that was made beforehand is the right one.
+        if self.choices != choices {
+            self.choices = choices;
+            self.walker = Walker::new(choices, true);
+        }
     }
 
     fn source(&self) -> Option<&dyn Attributes> {

@@ -1,14 +1,16 @@
-//! Our envelope: a verification header, framed payload, a marked end.
+//! Our envelope: a verification header, framed payload, a marked end; and the answer that goes back.
 //!
 //! [`SealedReader`] and [`SealedWriter`] mirror each other. Neither knows a vendor: what is inside is the gate's matter
 //! (see [`crate::gate`] and [`crate::seal`]).
 //!
 //! Source of the layout: `docs/format.md`.
 
+mod answer;
 mod frame;
 mod reader;
 mod writer;
 
+pub use answer::{Answer, AnswerStage, Identity};
 pub use frame::{ABORT_MAX, FRAME_HEAD, FRAME_MAX, Frame, FrameHead, FrameKind};
 pub(crate) use reader::digest_of;
 pub use reader::{ATTRIBUTE, FRAME, PROLOGUE, SealedReader, identify, likeness};

@@ -1,17 +1,16 @@
-//! Reads a sealed stream, or a profile: the header is checked before anything in it is believed, a frame before any of
-//! its payload is handed on.
+//! Reads a sealed stream, a profile or an answer: the header is checked before anything in it is believed, a frame
+//! before any of its payload is handed on.
 
 use alloc::string::String;
 
-use crate::attribute::{
-    AttributeId, Attributes, DIGEST, DictionaryOf, PAYLOAD_FORMAT, PAYLOAD_LEN, STREAM_ID, Text, Value,
-};
+use crate::attribute::{AttributeId, Attributes, DIGEST, DictionaryOf, PAYLOAD_FORMAT, PAYLOAD_LEN, Text, Value};
 use crate::bytes::{index, widen};
 use crate::format::{DeviceKey, Event, Field, FieldKind, Identified, Layout, Likeness, Reader, Registry, Step};
 use crate::profile::{ATTRIBUTE_HEAD, Attribute, Header, OwnedHeader, check_header_crc, vendor_unrecognized};
 use crate::prologue::{Content, MAGIC, PROLOGUE_LEN, Prologue};
-use crate::verdict::{Datum, Reason, Verdict, reasons};
+use crate::verdict::{Datum, Outcome, Reason, Verdict, reasons};
 
+use super::answer::{Identity, Said};
 use super::frame::check_end;
 use super::{Count, Digest, FRAME_HEAD, FrameHead, FrameKind, OPAQUE, Order, Running};
 
@@ -28,7 +27,7 @@ pub static PROLOGUE: Layout = Layout {
         Field::new("header_crc", 12, FieldKind::Hex(4), "CRC-32C of the header"),
         Field::new("major", 16, FieldKind::Number(2), "major version, 1"),
         Field::new("minor", 18, FieldKind::Number(2), "minor version"),
-        Field::new("content", 20, FieldKind::Number(1), "1 profile, 2 sealed stream"),
+        Field::new("content", 20, FieldKind::Number(1), "1 profile, 2 sealed stream, 3 answer"),
         Field::new("zero", 21, FieldKind::Hex(3), "0"),
         Field::new("features", 24, FieldKind::Hex(4), "must-understand bits, 0"),
         Field::new("prologue_crc", 28, FieldKind::Hex(4), "CRC-32C of the 28 bytes before it"),
@@ -91,13 +90,13 @@ pub fn identify(
 /// Prologue and header, or how many bytes they need.
 type Opened<'a> = Result<(Prologue, Header<'a>), usize>;
 
-/// The checks 1 and 2 of `docs/format.md`, in order.
-fn read_header<'a>(
-    prefix: &'a [u8],
+/// The checks 1, 2.1 and 2.2 of `docs/format.md`, in order: prologue and header, neither of which is damaged, or how many
+/// bytes they need. With `only`, another content is refused before its header is asked for.
+pub(super) fn open(
+    prefix: &[u8],
     eof: bool,
-    registry: Registry,
-    verdict: &mut Verdict,
-) -> Result<Opened<'a>, Reason> {
+    only: Option<Content>,
+) -> Result<Result<(Prologue, &[u8]), usize>, Reason> {
     let cut = |id, need: usize| {
         let end = widen(prefix.len());
         if eof { Err(Reason::at(id, end).because(Datum::Count(end), Datum::Count(widen(need)))) } else { Ok(Err(need)) }
@@ -111,13 +110,37 @@ fn read_header<'a>(
         return cut(reasons::PROLOGUE_TRUNCATED, PROLOGUE_LEN);
     };
     let prologue = Prologue::read(bytes)?;
+    if let Some(only) = only.filter(|only| *only != prologue.content) {
+        let (found, required) = (u64::from(prologue.content.code()), u64::from(only.code()));
+        let reason = Reason::at(reasons::PROLOGUE_CONTENT, 20).spanning(20, 1);
+        return Err(reason.because(Datum::Wire(found), Datum::Wire(required)));
+    }
     let Some(header) = rest.get(..index(prologue.header_len)) else {
         return cut(reasons::HEADER_TRUNCATED, PROLOGUE_LEN + index(prologue.header_len));
     };
     check_header_crc(&prologue, header)?;
+    Ok(Ok((prologue, header)))
+}
+
+/// The checks 1 and 2 of `docs/format.md`, in order, but for those that ask a target.
+fn read_header<'a>(
+    prefix: &'a [u8],
+    eof: bool,
+    registry: Registry,
+    verdict: &mut Verdict,
+) -> Result<Opened<'a>, Reason> {
+    let (prologue, header) = match open(prefix, eof, None)? {
+        Ok(opened) => opened,
+        Err(need) => return Ok(Err(need)),
+    };
     let dictionary_of: DictionaryOf<'_> = &|vendor| registry.dictionary(vendor);
     let offset = widen(PROLOGUE_LEN);
     let header = Header::read(header, offset, prologue.content, dictionary_of, verdict)?;
+    if prologue.content == Content::Answer {
+        // It has no attributes of a vendor's, so nobody need know the vendor to read it.
+        Said::read(&header, offset)?;
+        return Ok(Ok((prologue, header)));
+    }
     // A payload in a native format; of an opaque one, and of a profile, nothing is asked.
     let native = header.get(PAYLOAD_FORMAT).filter(|name| *name != Value::Text(Text::constant(OPAQUE)));
     let format = if let Some(Value::Text(name)) = native { registry.stream(name.as_str()) } else { None };
@@ -160,7 +183,8 @@ pub(crate) fn digest_of(header: &Header<'_>) -> Option<Digest> {
     }
 }
 
-/// Reads a sealed stream by [`Reader::step`]. A profile is read by the same machine and ends behind its header.
+/// Reads a sealed stream by [`Reader::step`]. A profile and an answer are read by the same machine and end behind their
+/// header.
 ///
 /// The reader stops behind the end frame; whether anything may follow there is the caller's matter.
 #[derive(Debug)]
@@ -183,6 +207,8 @@ pub struct SealedReader {
     notes: Verdict,
     told: usize,
     abort_text: Option<String>,
+    /// Whose header was refused although it is well formed.
+    refused: Option<Identity>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -228,6 +254,7 @@ impl SealedReader {
             notes: Verdict::new(),
             told: 0,
             abort_text: None,
+            refused: None,
         }
     }
 
@@ -261,12 +288,11 @@ impl SealedReader {
         self.abort_text.as_deref()
     }
 
-    /// The identity of the stream.
-    pub fn stream_id(&self) -> Option<[u8; 16]> {
-        match self.header()?.get(STREAM_ID)? {
-            Value::Bytes(bytes) => bytes.try_into().ok(),
-            _ => None,
-        }
+    /// Which stream it is, once its header was found well formed: also where it was refused for something in it that
+    /// nobody here knows.
+    pub fn identity(&self) -> Option<Identity> {
+        let header = self.header().filter(|_| self.content == Content::Sealed);
+        header.and_then(|header| Identity::of_header(&header, self.prologue_crc)).or_else(|| self.refused.clone())
     }
 
     /// Bytes of the stream used so far.
@@ -299,7 +325,14 @@ impl SealedReader {
         let (prologue, header) = match read_header(input, eof, self.registry, &mut notes) {
             Ok(Ok(opened)) => opened,
             Ok(Err(need)) => return Step::stay(Event::Need(need)),
-            Err(reason) => return self.fail(reason),
+            Err(reason) => {
+                // Of what refuses a header, these come behind the checks of its form. (An unrecognized prologue names no
+                // stream.)
+                if reason.id.outcome() == Outcome::Unrecognized || reason.id == reasons::CONTRADICTS_PAYLOAD {
+                    self.refused = Identity::of_stream(input);
+                }
+                return self.fail(reason);
+            }
         };
         self.notes = notes;
         self.content = prologue.content;
@@ -433,7 +466,7 @@ impl Reader for SealedReader {
                 self.state = State::Frames;
                 self.step(input, eof)
             }
-            State::Frames if self.content == Content::Profile => {
+            State::Frames if self.content != Content::Sealed => {
                 self.state = State::Finished;
                 Step::stay(Event::End)
             }

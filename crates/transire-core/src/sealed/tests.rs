@@ -200,7 +200,7 @@ fn magic_and_prologue() {
     // Every error at once, then the first of them mended, and so on: the earliest is told each time.
     let all: [(&[u8], usize, ReasonId, u64); 5] = [
         (&[2], 16, r::PROLOGUE_MAJOR, 16),
-        (&[3], 20, r::PROLOGUE_CONTENT, 20),
+        (&[4], 20, r::PROLOGUE_CONTENT, 20),
         (&[0, 0, 1], 21, r::PROLOGUE_ZERO, 21),
         (&[0, 0, 0, 0x80], 24, r::PROLOGUE_FEATURES, 24),
         (&[0, 0, 0, 0], 8, r::PROLOGUE_HEADER_LEN, 8),
@@ -218,7 +218,7 @@ fn magic_and_prologue() {
         let stream = prologue_with(&good, &[(8, &length.to_le_bytes())]);
         assert_eq!(error(&stream), (r::PROLOGUE_HEADER_LEN, 8), "{length} is never waited for");
     }
-    for content in [0, 3, 0xff] {
+    for content in [0, 4, 0xff] {
         assert_eq!(error(&prologue_with(&good, &[(20, &[content])])), (r::PROLOGUE_CONTENT, 20));
     }
     // Any bit of the features, and of each zero byte.
@@ -629,7 +629,7 @@ fn the_writer_keeps_the_readers_rules() {
     let mut reader = SealedReader::new(REGISTRY, false);
     let step = reader.step(&out, true);
     assert_eq!(step.event, Event::Profile);
-    assert_eq!(reader.stream_id(), Some(STREAM_ID_VALUE));
+    assert_eq!(reader.identity().map(|identity| identity.stream_id), Some(STREAM_ID_VALUE));
     assert_eq!(reader.payload_format(), Some(OPAQUE));
     let value = |id: AttributeId| format!("{:?}", reader.source().and_then(|source| source.value(id)));
     assert_eq!(value(PAYLOAD_LEN), format!("{:?}", Some(Value::Uint(4))));

@@ -72,6 +72,7 @@ impl core::error::Error for SealError {}
 #[derive(Debug)]
 pub struct SealedWriter {
     prologue_crc: u32,
+    stream_id: [u8; 16],
     running: Running,
     order: Order,
     count: Count,
@@ -106,6 +107,7 @@ impl SealedWriter {
         running.update(&bytes);
         let writer = Self {
             prologue_crc: prologue.crc,
+            stream_id: options.stream_id,
             running,
             order: Order::default(),
             count: Count::START,
@@ -157,6 +159,16 @@ impl SealedWriter {
     /// Payload bytes so far.
     pub const fn total(&self) -> u64 {
         self.count.total
+    }
+
+    /// Checksum of the prologue that was sent: with [`SealedWriter::stream_id`], what an answer names the stream by.
+    pub const fn prologue_crc(&self) -> u32 {
+        self.prologue_crc
+    }
+
+    /// The identity that the stream was given.
+    pub const fn stream_id(&self) -> [u8; 16] {
+        self.stream_id
     }
 
     fn last(&mut self, kind: FrameKind, payload: &[u8]) -> Result<Vec<u8>, SealError> {

@@ -4,9 +4,10 @@ use transire_core::attribute::Attributes;
 use transire_core::bytes::widen;
 use transire_core::format::{Choices, Event, Format, Identified, Phase, Reader, Record};
 use transire_core::gate::{Gate, Options, Output};
-use transire_core::sealed::{Digest, SealedReader};
+use transire_core::prologue::Content;
+use transire_core::sealed::{Answer, AnswerStage, Digest, Identity, SealedReader};
 use transire_core::vendors::VENDORS;
-use transire_core::verdict::{Outcome, Reason, Verdict};
+use transire_core::verdict::{Outcome, Reason, Verdict, reasons};
 
 use crate::mend::mend;
 use crate::support::{self, impatient, profile, push, target, whole};
@@ -103,6 +104,28 @@ pub(crate) fn sealed(input: &[u8]) {
             assert!(input.starts_with(&std::mem::take(&mut described.records)));
         }
         assert_eq!(plain, described, "a reader that describes says the same");
+        if input.get(20) == Some(&Content::Answer.code()) {
+            answer(input, plain);
+        }
+    }
+}
+
+/// The input as an answer, which its own reader must take where the envelope's does, and give back byte by byte but for the
+/// minor version.
+fn answer(input: &[u8], told: &Told) {
+    let mut notes = Verdict::new();
+    match Answer::read(input, &mut notes) {
+        Ok(answer) => {
+            assert!(told.ended && told.used == input.len());
+            assert_eq!(notes.reasons(), told.findings);
+            let again = answer.to_bytes();
+            assert_eq!(again[32..], input[32..]);
+            assert_eq!(Answer::read(&again, &mut Verdict::new()), Ok(answer));
+        }
+        Err(reason) if told.ended => {
+            assert_eq!((reason.id, reason.offset()), (reasons::STREAM_TRAILING, Some(widen(told.used))));
+        }
+        Err(reason) => assert_eq!(Some(&reason), told.findings.last()),
     }
 }
 
@@ -158,7 +181,18 @@ pub(crate) fn gate(input: &[u8]) {
             break;
         }
         assert!(!delivers || (gate.is_judged() && admits(gate.verdict(), &options)));
+        let early = gate.answer(AnswerStage::Early);
+        assert!(early.is_none_or(|answer| gate.is_judged() && !answer.is_complete()));
         at += used;
+    }
+
+    // What the gate answers is its verdict, and to this stream.
+    let answer = gate.answer(AnswerStage::Final);
+    assert!(answer.is_some() || gate.format() != Some("sealed"));
+    if let Some(answer) = answer {
+        assert_eq!(Some(answer.identity()), Identity::of_stream(&stream).as_ref());
+        assert_eq!((answer.outcome(), answer.is_complete()), (seen.verdict.outcome(), seen.complete));
+        assert_eq!(Answer::read(&answer.to_bytes(), &mut Verdict::new()), Ok(answer));
     }
 
     if seen.complete {
