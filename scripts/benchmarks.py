@@ -71,9 +71,9 @@ HOW = """\
 MIGRATION_TITLE = "## Migration streams of QEMU\n"
 FROM_FILES = """\
 Streams of guests of 1 GiB whose pages are all random or all zero, made by `scripts/migration_streams.py`. From a file
-that is in the page cache, walked by `transire.verify` and by `scripts/plain_walk.py`, which reads the way of
+that is in the page cache, walked by `verify` and by `scripts/plain_walk.py`, which reads the way of
 analyze-migration.py in plain Python: time of the walk alone, and of the whole command. `read` reads the file as much
-at a time as we do, and does nothing else.
+at a time as `verify` does, and nothing else.
 """
 PIPES_OF_MIGRATIONS = """\
 Through pipes, from a writer to a reader that write and read up to 1 MiB at a time, from the first byte to the last:
