@@ -1,7 +1,7 @@
 # `make` alone lists what there is. Everything that is installed goes to .venv, everything that is built to target.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench fuzz differential clean
+.PHONY: help demo test lint format bench fuzz differential capi install-capi clean
 .DELETE_ON_ERROR:
 
 VENV := $(CURDIR)/.venv
@@ -15,6 +15,14 @@ SEED ?= 0
 # The oldest Rust that builds the workspace, 1.x.
 RUST_MINOR := $(shell sed -n 's/^rust-version = "1\.\([0-9]*\).*/\1/p' Cargo.toml)
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
+
+CAPI := crates/transire-capi
+PREFIX ?= /usr/local
+INTO = $(DESTDIR)$(PREFIX)
+# Where cargo builds.
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+ABI_MAJOR := $(shell sed -n 's/^constant TRANSIRE_ABI_MAJOR //p' $(CAPI)/abi.txt)
 
 # rustup's own folder may not be on PATH yet, right after it was installed.
 export PATH := $(VENV)/bin:$(PATH):$(HOME)/.cargo/bin
@@ -37,7 +45,7 @@ SOURCES := $(shell find crates -path '$(FUZZ)' -prune -o -type f \( -path '*/src
 $(shell $(VENV)/bin/python -c '' 2>/dev/null || rm -f $(VENV)/.made*)
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 demo: $(VENV)/.made-package ## a captured stream: inspected, judged, sealed, passed through the gate, damaged, refused
 	@sh demo/run.sh
@@ -90,6 +98,25 @@ fuzz: $(VENV)/.made-fuzz ## each fuzz target for SECONDS (60); needs a C++ compi
 
 differential: $(VENV)/.made-dev $(VENV)/.made-package ## the package against the reference, over COUNT inputs (1000000)
 	@python scripts/differential.py --count $(COUNT) --seed $(SEED)
+
+capi: ## the C library: built, installed below target/capi, and tested there
+	@$(WITH_RUST) command -v cargo >/dev/null || { echo 'missing: cargo (install Rust with rustup)' >&2; exit 1; }; \
+	cargo test --locked --package transire-capi
+	@rm -rf $(TARGET)/capi && mkdir -p $(TARGET)/capi/scratch
+	@$(MAKE) --no-print-directory install-capi PREFIX=$(TARGET)/capi/prefix DESTDIR=
+	@$(MAKE) --no-print-directory install-capi PREFIX=/usr DESTDIR=$(TARGET)/capi/staged
+	@sh $(CAPI)/tests/run.sh $(TARGET)/capi/prefix $(TARGET)/capi/staged $(TARGET)/capi/scratch
+
+# Without the kind that is for Rust: beside it, cargo does not optimise across crates.
+install-capi: ## libtransire.a, libtransire.so, transire.h and transire.pc into PREFIX (/usr/local) below DESTDIR
+	@$(WITH_RUST) cargo rustc --locked --release --package transire-capi --lib --crate-type cdylib,staticlib
+	install -d $(INTO)/lib/pkgconfig $(INTO)/include
+	install -m 644 $(TARGET)/release/libtransire.a $(INTO)/lib/
+	install -m 755 $(TARGET)/release/libtransire.so $(INTO)/lib/libtransire.so.$(VERSION)
+	ln -sf libtransire.so.$(VERSION) $(INTO)/lib/libtransire.so.$(ABI_MAJOR)
+	ln -sf libtransire.so.$(ABI_MAJOR) $(INTO)/lib/libtransire.so
+	install -m 644 $(CAPI)/include/transire.h $(INTO)/include/
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $(CAPI)/transire.pc.in >$(INTO)/lib/pkgconfig/transire.pc
 
 clean: ## remove what was built and installed
 	rm -rf target $(VENV) dist $(FUZZ)/target .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

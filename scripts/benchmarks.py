@@ -61,6 +61,11 @@ Through pipes: {} of payload in a sealed stream, from a writer to a reader that 
 GiB/s from the first byte to the last. `dd bs=1M iflag=fullblock` has a buffer of the size of a frame, as the gate must
 have; `cat` one of its own choice.
 """
+FROM_C = """\
+A gate through the C ABI, beside the same gate from Rust: it is made, given the first bytes, asked, and freed; or a
+whole stream is pumped through it from memory, and nothing is copied. Its calls go through pointers, as in a program
+in C.
+"""
 HOW = """\
 - Ratios are those of one run: every round times each way once, and the ratio is the median of the rounds'. Times from
   criterion stand alone.
@@ -93,6 +98,20 @@ WHY_PIPE = {
     "zero": "all of it is over in some milliseconds: a record of 9 bytes stands for a page of 4 KiB, and the gate "
     "looks at every one, which takes it a few ns",
 }
+OF_FORMATS = "verdict of a format"
+"""The group of criterion's that times the first bytes of each format."""
+FIRST_OF = "first bytes of "
+"""What stands before the names in that group."""
+OF_A_FORMAT = 200.0
+"""Nanoseconds that a verdict on the header of a format may take."""
+WHY_FORMAT = (
+    "rules whose texts are taken apart at each verdict, many rows that compare, or a note for each thing that no "
+    "native stream says; the structure itself is read in a fraction of it"
+)
+OF_RECORDS = """\
+Long streams of records, walked in memory that becomes resident only where it is touched. All of it lies in memory, so
+this is the cost of the headers: nothing is read of what stands between them.
+"""
 FILE_TIMES = 50.0
 """How many times faster than plain Python a file is to be walked."""
 GATE_READS = 256 * KIB
@@ -157,7 +176,11 @@ def main() -> None:
     say("verdicts from Python: pytest-benchmark")
     python = verdicts_from_python(run)
     say("whole streams in memory")
-    streams = whole_streams(run)
+    streams = rounds_of("throughput", run)
+    say("through the C ABI")
+    capi = rounds_of("capi", run)
+    say("streams of records")
+    records = rounds_of("records", run)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "target.toml"
         target.write_text(PROFILE.to_toml(), encoding="utf-8")
@@ -169,7 +192,7 @@ def main() -> None:
     took = time.monotonic() - start
     into.mkdir(parents=True, exist_ok=True)
     (into / "benchmarks.svg").write_text(plot(streams), encoding="utf-8")
-    text = with_migrations(report(rust, python, streams, pipes, touched, long, took, run), section)
+    text = with_migrations(report(rust, python, streams, capi, records, pipes, touched, long, took, run), section)
     (into / "benchmarks.md").write_text(text, encoding="utf-8")
     print(text)
 
@@ -199,14 +222,16 @@ def verdicts_from_rust(run: Run) -> dict[str, float]:
         for path in Path(home).glob("**/new/estimates.json"):
             named = json.loads(path.with_name("benchmark.json").read_text(encoding="utf-8"))
             estimates = json.loads(path.read_text(encoding="utf-8"))
-            found[named["function_id"]] = float(estimates["median"]["point_estimate"])
+            of_format = named["group_id"] == OF_FORMATS
+            name = f"{FIRST_OF}{named['function_id']}" if of_format else named["function_id"]
+            found[name] = float(estimates["median"]["point_estimate"])
     return found
 
 
-def whole_streams(run: Run) -> Rounds:
-    """What `benches/benches/throughput.rs` prints."""
+def rounds_of(name: str, run: Run) -> Rounds:
+    """What `benches/benches/throughput.rs`, or `capi.rs` or `records.rs` beside it, prints."""
     found: Rounds = defaultdict(list)
-    for line in cargo("throughput", *(["--quick"] if run.quick else [])).splitlines():
+    for line in cargo(name, *(["--quick"] if run.quick else [])).splitlines():
         size, way, value = line.split("\t")
         found[int(size), way].append(float(value))
     return found
@@ -618,10 +643,21 @@ def ways_in(streams: Rounds) -> tuple[list[int], list[str]]:
     return sizes, [way for size, way in streams if size == sizes[0] and not way.startswith("verdict")]
 
 
+def sides(capi: Rounds) -> list[tuple[int, str]]:
+    """What was timed both through C and from Rust."""
+    return [(size, way.removesuffix(", C")) for size, way in capi if way.endswith(", C")]
+
+
+def through(size: int, way: str) -> str:
+    """What went through the C ABI, in words."""
+    return f"{size_of(size)} of payload" if way == "gate" else f"a gate, made for a verdict on: {way}"
+
+
 def aims(
     rust: dict[str, float],
     python: dict[str, dict[str, list[float]]],
     streams: Rounds,
+    capi: Rounds,
     pipes: Pipes,
     touched: Touched,
     long: list[Long],
@@ -641,6 +677,11 @@ def aims(
             "dictionary, texts for their characters; then the same rules",
         }[key]
         rows.append(Aim(f"verdict on {name} from Rust: {aim} ns", f"{measured:.0f} ns", measured <= aim, why))
+    for name, nanoseconds in sorted(
+        (one for one in rust.items() if one[0].startswith(FIRST_OF)), key=lambda one: one[1]
+    ):
+        aim = f"verdict on the {name}: 200 ns"
+        rows.append(Aim(aim, f"{nanoseconds:.0f} ns", nanoseconds < OF_A_FORMAT, WHY_FORMAT))
     calls = [streams[0, f"allocations, {name}"][0] for name in ("mtty", "sealed")]
     measured_calls = f"mtty {calls[0]:.0f}, sealed {calls[1]:.0f}"
     rows.append(Aim("that verdict allocates nothing", measured_calls, not any(calls), "counted by the allocator"))
@@ -688,6 +729,11 @@ def aims(
             )
         aim = f"verify {size_of(size)} with BLAKE3 at 0.9 of its own rate"
         rows.append(Aim(aim, f"{times_of(times)} of it", times >= 0.9, why))
+    for size, way in sides(capi):
+        times = ratio(capi, size, f"{way}, Rust", f"{way}, C")
+        why = "options and results cross as structures, and the memory that may be needed is asked for beforehand"
+        aim = f"through C no more than a tenth above Rust: {through(size, way)}"
+        rows.append(Aim(aim, f"{times_of(times)} of its time", times <= 1.1, why))
     for (pipe_size, name), seconds in pipes.seconds.items():
         if name != "gate":
             continue
@@ -708,6 +754,8 @@ def report(
     rust: dict[str, float],
     python: dict[str, dict[str, list[float]]],
     streams: Rounds,
+    capi: Rounds,
+    records: Rounds,
     pipes: Pipes,
     touched: Touched,
     long: list[Long],
@@ -715,7 +763,7 @@ def report(
     run: Run,
 ) -> str:
     """The page."""
-    rows = aims(rust, python, streams, pipes, touched, long, run)
+    rows = aims(rust, python, streams, capi, pipes, touched, long, run)
     missed = [row for row in rows if not row.met]
     sizes, ways = ways_in(streams)
     parts = [
@@ -742,6 +790,14 @@ def report(
                 for name, ways_of in python.items()
             ],
         ),
+        OF_RECORDS,
+        table(
+            ("stream", "headers", "headers a second", "bytes looked at", "became resident", "allocations"),
+            [
+                headers_of(records, size)
+                for size in sorted({size for size, way in records if way == "headers a second"})
+            ],
+        ),
         "## Whole streams\n",
         IN_MEMORY,
         table(
@@ -749,6 +805,17 @@ def report(
             [(size_of(size), *(rate_of(size, median(streams[size, way])) for way in ways)) for size in sizes],
         ),
         "![Cost against stream size](benchmarks.svg)\n",
+        FROM_C,
+        table(
+            ("what", "from Rust", "through C"),
+            [
+                (
+                    through(size, way),
+                    *(time_of(median(capi[size, f"{way}, {language}"])) for language in ("Rust", "C")),
+                )
+                for size, way in sides(capi)
+            ],
+        ),
         THROUGH_PIPES.format(size_of(pipes.payload)),
         table(
             ("pipes hold", *pipes.begun),
@@ -850,6 +917,18 @@ def of_migrations(walks: list[Walks], growths: list[tuple[str, int, int, float]]
         ),
     ]
     return "\n".join(parts)
+
+
+def headers_of(records: Rounds, size: int) -> tuple[str, ...]:
+    """A row on the walk over a stream of records of that size."""
+
+    def first(way: str) -> str:
+        return f"{records[size, way][0]:,.0f}" if (size, way) in records else "not known"
+
+    (images,) = (values[0] for (of, way), values in records.items() if of == size and way.startswith("images of"))
+    rate = f"{median(records[size, 'headers a second']) / 1e6:.0f} million"
+    touched = (first(way) for way in ("bytes looked at", "bytes that became resident", "allocations"))
+    return (size_of(size), f"{images + 1:,.0f}", rate, *touched)
 
 
 def machine(took: float, run: Run) -> str:

@@ -6,7 +6,9 @@ use crate::format::{Choices, Format, Identified, Registry};
 use crate::judge::{judge, judge_seal};
 use crate::profile::Header;
 use crate::prologue::Content;
-use crate::recognise::{Recognised, answer_is_no_source, of_another_vendor, recognise, settled_by, tell_candidates};
+use crate::recognise::{
+    Recognised, answer_is_no_source, describes_target, of_another_vendor, recognise, settled_by, tell_candidates,
+};
 use crate::sealed::{self, Digest};
 use crate::target::Target;
 use crate::verdict::Verdict;
@@ -78,7 +80,7 @@ pub fn judge_first(
         Recognised::Native(format) => {
             let mut see = |source: &dyn Attributes| {
                 // Nothing else is said of a native stream: its reasons need not wait.
-                if let Some(target) = target {
+                if let Some(target) = target.filter(|_| describes_target(format).is_none()) {
                     judge_seal(None, target, verdict);
                     judge_native(format, source, target, now, verdict);
                 }
@@ -100,6 +102,10 @@ pub fn judge_first(
             Early::Refused
         }
         Identified::Shown(within) => {
+            if let Some(reason) = format.and_then(describes_target) {
+                verdict.push(reason);
+                return Early::Refused;
+            }
             for reason in notes.reasons().iter().chain(judged.reasons()) {
                 verdict.push(*reason);
             }

@@ -10,6 +10,7 @@
 pub mod migration;
 
 use alloc::boxed::Box;
+use alloc::collections::TryReserveError;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -20,7 +21,9 @@ use crate::format::{Choices, Event, Format, Layout, Reader, Registry};
 use crate::judge::{judge, judge_seal};
 use crate::profile::Header;
 use crate::prologue::Content;
-use crate::recognise::{Recognised, answer_is_no_source, of_another_vendor, recognise, settled_by, tell_candidates};
+use crate::recognise::{
+    Recognised, answer_is_no_source, describes_target, of_another_vendor, recognise, settled_by, tell_candidates,
+};
 use crate::report::reason_name;
 use crate::rule::RuleTable;
 use crate::sealed::{Answer, AnswerStage, OPAQUE, SealedReader};
@@ -277,6 +280,16 @@ impl Gate {
             examined: 0,
             judged: false,
         }
+    }
+
+    /// Makes room for every reason that may be found, so that from the early verdict on nothing is allocated, however
+    /// the stream goes on. Without it a stream that is good allocates nothing.
+    ///
+    /// # Errors
+    /// The memory is not there.
+    pub fn reserve(&mut self) -> Result<(), TryReserveError> {
+        self.verdict.reserve()?;
+        self.again.reserve()
     }
 
     /// Looks at the input, which begins where the bytes used so far end; `eof` when nothing follows it. The caller drops
@@ -651,6 +664,11 @@ impl Gate {
             }
             Event::End => Told::End,
         };
+        // What a target says of itself goes to no device, however well formed it is.
+        let told = match (told, describes_target(inner.format)) {
+            (Told::Plan(Plan::Deliver(_)), Some(reason)) => Told::Finding(reason),
+            (told, _) => told,
+        };
         inner.offset = inner.offset.saturating_add(widen(used));
         inner.need = if let Told::Need(need) = told { need } else { 0 };
         inner.ended = matches!(told, Told::End);
@@ -702,11 +720,11 @@ impl Gate {
             }
             if let Some(target) = &self.target
                 && target.vendor() == inner.format.vendor
+                && describes_target(inner.format).is_none()
                 && contradiction.is_none()
             {
                 // Header and payload do not contradict each other, and either may say what the other does not.
                 let header = self.sealed.source().filter(|_| inside);
-                self.again.clear();
                 judge(&Source { header, native: Some(native) }, target, self.options.now, &mut self.again);
                 for reason in self.again.reasons() {
                     // What the header was refused for need not be said again.
@@ -722,6 +740,7 @@ impl Gate {
                     self.examined = self.examined.max(end_of(&reason));
                     self.verdict.push(reason);
                 }
+                self.again.clear();
             }
         }
         if let Some(reason) = contradiction {

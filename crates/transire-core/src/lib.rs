@@ -28,6 +28,78 @@
 //! | [`gate`] | bytes in, verdict first, payload out |
 //! | [`seal`] | native bytes in, a sealed stream out |
 //!
+//! # The whole use
+//!
+//! The source's VMM seals what its device gives; the target's VMM puts what arrives through a gate before its own device.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use transire_core::attribute::{Text, VENDOR, Value};
+//! use transire_core::format::Phase;
+//! use transire_core::gate::{Gate, Options, Output};
+//! use transire_core::profile::ProfileBuilder;
+//! use transire_core::seal::{Flow, SealEvent, Sealing};
+//! use transire_core::sealed::{Digest, SealOptions};
+//! use transire_core::target::Target;
+//! use transire_core::vendors::{VENDORS, mtty};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let payload = include_bytes!("../../../fixtures/mtty/mtty2-both-ports.bin");
+//! # let mut described = ProfileBuilder::new();
+//! # described.set(VENDOR, &Value::Text(Text::constant("mtty")).to_owned());
+//! # described.set(mtty::NR_PORTS, &Value::Uint(2).to_owned());
+//! # let profile = described.build(&|vendor| VENDORS.dictionary(vendor)).map_err(|reason| reason.id.text())?;
+//! # let (mut wire, mut device) = (Vec::new(), Vec::new());
+//! // Source. `profile` says what the device is; `transire_text::load_profile` reads one from a file.
+//! let stream_id = [7; 16]; // fresh random bytes in earnest
+//! let (payload_format, digest) = ("mtty".to_owned(), Digest::Blake3);
+//! let options = SealOptions { payload_format, digest, payload_len: None, stream_id, device_label: None };
+//! let mut sealing = Sealing::begin(VENDORS, profile.clone(), &options)?;
+//! sealing.set_phase(Phase::StopCopy);
+//! let mut rest = &payload[..];
+//! loop {
+//!     let step = sealing.step(rest, Flow::End)?;
+//!     match step.event {
+//!         SealEvent::Bytes(bytes) => wire.extend_from_slice(bytes),
+//!         SealEvent::Frame(head, bytes) => wire.extend([&head, bytes].concat()),
+//!         _ => break,
+//!     }
+//!     rest = &rest[step.used..];
+//! }
+//!
+//! // Target. Nothing reaches the device before the verdict admits it; only a complete stream may be resumed from.
+//! let target = Arc::new(Target::new(profile, &mtty::RULES)?);
+//! let mut gate = Gate::new(VENDORS, Some(target), Options::default());
+//! let mut rest = &wire[..];
+//! loop {
+//!     let step = gate.step(rest, true);
+//!     match step.event {
+//!         Output::Deliver(bytes) => device.extend_from_slice(bytes),
+//!         Output::Finished => break,
+//!         _ => {}
+//!     }
+//!     rest = &rest[step.used..];
+//! }
+//! assert!(gate.is_complete() && device == payload);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `examples/migrate.rs` is a program of two processes that does this over a socket, with everything that can go wrong;
+//! `docs/guides/embedding.md` says in which state each end is then.
+//!
+//! # Versions
+//!
+//! Semantic versioning, from 1.0 on; before it, a minor version may break. Of an enumeration or structure that is
+//! `non_exhaustive` new members are no break, and neither are new vendors, formats, attributes and reason ids, or other
+//! words in a report. What the wire means never changes: that is `docs/format.md`, with a version of its own. A verdict
+//! that becomes stricter because a driver turned out to be is a change that the changelog names.
+//!
+//! The least Rust is 1.89; a later one is asked for in a minor version only, never in a patch.
+//!
+//! The feature `std`, on by default, only adds: SIMD that is found out at run time. Without it the crate asks for `alloc`
+//! alone and does the same, slower.
+//!
 //! Arrows go down only: gate → (sealed | containers | vendors) → format → judge → target → (profile | rule | verdict) → attribute →
 //! bytes. The crate does no I/O, has no global state and forbids unsafe code; `std` adds run-time detection of SIMD.
 #![no_std]

@@ -112,6 +112,12 @@ pub(crate) fn of_another_vendor(format: &Format, target: &Target) -> Option<Reas
     (format.vendor != target.vendor()).then(|| Reason::at(reasons::FORMAT_NOT_TARGETS, 0).because(found, required))
 }
 
+/// Why bytes of this format are no stream: they are what a target says of itself. A caller who names the format can look at
+/// them, and hears of their faults first.
+pub(crate) fn describes_target(format: &Format) -> Option<Reason> {
+    (format.role == Role::Target).then(|| Reason::at(reasons::FORMAT_DESCRIBES_TARGET, 0))
+}
+
 /// What a target settles of a format's options, where it is of the format's vendor.
 pub(crate) fn settled_by(format: &Format, target: &Target) -> Choices {
     if format.vendor == target.vendor() { (format.settled_by)(target.profile()) } else { Choices::NONE }

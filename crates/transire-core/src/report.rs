@@ -43,9 +43,14 @@ pub struct Report {
 
 /// The reasons of a verdict in order of severity, the worst first, those of one severity as they were found.
 pub fn reports(verdict: &Verdict, source: Option<&dyn Attributes>, target: Option<&Target>) -> Vec<Report> {
+    in_order(verdict).into_iter().map(|reason| report(reason, source, target)).collect()
+}
+
+/// The reasons of a verdict in the order of [`reports`].
+pub fn in_order(verdict: &Verdict) -> Vec<&Reason> {
     let mut ordered: Vec<&Reason> = verdict.reasons().iter().collect();
     ordered.sort_by_key(|reason| core::cmp::Reverse(reason.id.outcome()));
-    ordered.into_iter().map(|reason| report(reason, source, target)).collect()
+    ordered
 }
 
 /// The name of an attribute: `pci_id`; `0x7001` where nobody knows it.

@@ -3,6 +3,7 @@
 //! A [`Reason`] is small and `Copy`: it says what is wrong by reference to its [`Kind`], and where. Words are made when
 //! somebody asks for them (see [`crate::report`]). Ids never change; wording may.
 
+use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -527,7 +528,15 @@ impl Verdict {
         Self { reasons: Vec::with_capacity(REASONS_USUAL), ..Self::new() }
     }
 
-    /// Forgets everything but the room.
+    /// Makes room for every reason that is ever kept, so that adding one allocates nothing.
+    ///
+    /// # Errors
+    /// The memory is not there.
+    pub fn reserve(&mut self) -> Result<(), TryReserveError> {
+        self.reasons.try_reserve_exact(REASONS_KEPT.saturating_sub(self.reasons.len()))
+    }
+
+    /// Begins again without reasons, and keeps the room.
     pub fn clear(&mut self) {
         self.reasons.clear();
         (self.outcome, self.dropped) = (Outcome::Compatible, 0);

@@ -1,9 +1,12 @@
 //! Profiles and targets from bytes of any form.
 
-use transire_core::format::Registry;
+use transire_core::bytes::{index, widen};
+use transire_core::format::{Event, Format, Likeness, Registry, Role};
 use transire_core::profile::Profile;
 use transire_core::prologue::MAGIC;
+use transire_core::recognise::PREFIX_MAX;
 use transire_core::target::Target;
+use transire_core::verdict::{Reason, reasons};
 
 use crate::TEXT_FILE_MAX;
 use crate::error::{ErrorKind, TextError};
@@ -68,14 +71,51 @@ pub fn load_profile(bytes: &[u8], registry: Registry) -> Result<Profile, TextErr
     }
 }
 
-/// Reads a target: TOML or JSON. A profile in one of the other forms is a target that is its profile and nothing more.
+/// Reads a target: TOML or JSON. A profile in one of the other forms is a target that is its profile and nothing more; so
+/// is the record of a target that a vendor's own software writes.
 pub fn load_target(bytes: &[u8], registry: Registry) -> Result<Target, TextError> {
     check_length(bytes.len())?;
+    if let Some(format) = target_record(bytes, registry) {
+        return target_of(profile_of_record(format, bytes, registry)?, registry, None);
+    }
     let syntax = sniff(bytes);
     match syntax {
         Syntax::Canonical | Syntax::Line => target_of(load_profile(bytes, registry)?, registry, None),
         Syntax::Toml | Syntax::Json => read_target(&node_of(bytes, syntax)?, registry),
     }
+}
+
+/// The format of a record in which a target says what it is, where the bytes are one.
+fn target_record(bytes: &[u8], registry: Registry) -> Option<&'static Format> {
+    let prefix = bytes.get(..index(PREFIX_MAX)).unwrap_or(bytes);
+    let mut records = registry.formats().filter(|format| format.role == Role::Target);
+    records.find(|format| (format.likeness)(prefix, bytes.len() == prefix.len()) == Likeness::Certain)
+}
+
+/// What such a record says, once all of it has passed its checks.
+fn profile_of_record(format: &Format, bytes: &[u8], registry: Registry) -> Result<Profile, TextError> {
+    let refused = |reason| TextError::of_reason(reason, "", None, "");
+    let Some(vendor) = registry.vendor(format.vendor) else {
+        return Err(TextError::unknown_vendor(format.vendor, None, registry));
+    };
+    let mut reader = (format.reader)(false);
+    let mut rest = bytes;
+    loop {
+        let step = reader.step(rest, true);
+        rest = rest.get(step.used..).unwrap_or_default();
+        match step.event {
+            Event::End => break,
+            Event::Finding(reason) if !reason.is_note() => return Err(refused(reason)),
+            Event::Need(_) => {
+                return Err(refused(Reason::at(reasons::STREAM_TRUNCATED, widen(bytes.len()))));
+            }
+            _ => {}
+        }
+    }
+    let Some(source) = reader.source().filter(|_| rest.is_empty()) else {
+        return Err(refused(Reason::at(reasons::STREAM_TRAILING, widen(bytes.len() - rest.len()))));
+    };
+    Profile::collect(source, vendor.rules.dictionary, &|name| registry.dictionary(name)).map_err(refused)
 }
 
 fn node_of(bytes: &[u8], syntax: Syntax) -> Result<Node, TextError> {

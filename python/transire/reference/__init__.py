@@ -49,11 +49,15 @@ def read(
     head = data[:PREFIX]
     likeness = {name: row.like(head, len(data) <= PREFIX) for name, row in FORMATS.items()}
     for name, like in likeness.items():
+        if like is Like.CERTAIN and FORMATS[name].of_target:
+            reason = Reason("format.describes-target", Outcome.UNRECOGNIZED, 0)
+            return Reading(reason.outcome, [reason], error=reason)
         if like is Like.CERTAIN:
             return _native(name, data, parsed, now, {})
     if data[:8] == sealed.MAGIC:
         return sealed.read(data, parsed, now)
-    own = [name for name, row in FORMATS.items() if parsed is None or row.vendor == parsed.vendor]
+    streams = {name: row for name, row in FORMATS.items() if not row.of_target}
+    own = [name for name, row in streams.items() if parsed is None or row.vendor == parsed.vendor]
     possible = [name for name in own if likeness[name] is Like.POSSIBLE]
     if not possible and parsed is not None:
         possible = [name for name in own if likeness[name] is Like.OPAQUE]
@@ -76,10 +80,10 @@ def _native(name: str, data: bytes, target: Target | None, now: int | None, chos
     """A native stream by the strict standard."""
     row = FORMATS[name]
     reading = Reading(ended=True, payload=data)
-    own = target is not None and target.vendor == row.vendor
+    own = target is not None and target.vendor == row.vendor and not row.of_target
     if target and target.sealed:
         reading.find(Reason("requires.sealed", Outcome.INCOMPATIBLE))
-    if target and not own:
+    if target and target.vendor != row.vendor:
         reading.find(Reason("format.not-of-target", Outcome.INCOMPATIBLE, 0))
     seen = set()
     for finding in row.read(data, True, {**(row.settle(target.attributes) if target and own else {}), **chosen}):
@@ -93,4 +97,8 @@ def _native(name: str, data: bytes, target: Target | None, now: int | None, chos
             if (reason.id, rule) not in seen:
                 seen.add((reason.id, rule))
                 reading.find(reason)
+    if row.of_target and reading.ended:
+        # Behind faults of its own: it is what a target says of itself.
+        reading.error, reading.ended = Reason("format.describes-target", Outcome.UNRECOGNIZED, 0), False
+        reading.find(reading.error)
     return reading

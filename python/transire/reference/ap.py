@@ -5,13 +5,128 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from construct import Bytes, Int16ub, Int32ub, Int64ub, Struct
+
 from transire.reference import attributes as a
-from transire.reference.attributes import Known, Value
+from transire.reference.attributes import Known, Stated, Value
 from transire.reference.compare import HOLDS, Both, Finding, plain
 from transire.reference.judge import Absent, Rule, Vendor
+from transire.reference.verdict import Chosen, Like, Outcome, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+MAGIC = b"vfap"
+HEADER = Struct(
+    "magic" / Bytes(4),
+    "version" / Int32ub,
+    "num_queues" / Int32ub,
+    "reserved" / Bytes(4),
+    "adm" / Bytes(32),
+)
+"""The header of the proposed stream."""
+STREAM_QUEUE = Struct("data" / Int64ub, "apqn" / Int16ub, "reserved" / Bytes(6))
+"""A queue of the proposed stream."""
+QUEUES, LISTED = 65_536, 256
+"""Queues that there can be, and that an attribute holds."""
+
+
+def like(data: bytes, _: bool) -> Like:
+    """How much bytes look like a stream, also one of the other byte order."""
+    if data[:4] in (MAGIC, MAGIC[::-1]):
+        return Like.CERTAIN
+    return Like.SHORT if MAGIC.startswith(data) or MAGIC[::-1].startswith(data) else Like.NO
+
+
+def _header(data: bytes) -> Reason | None:
+    """What is wrong with the header, of which all is there that will come."""
+    if len(data) < 4 and MAGIC.startswith(data) | MAGIC[::-1].startswith(data):
+        return Reason("magic.truncated", Outcome.TRUNCATED, len(data))
+    if data[:4] != MAGIC:
+        turned = data[:4] == MAGIC[::-1]
+        return Reason("ap.byte-order" if turned else "magic.unrecognized", Outcome.UNRECOGNIZED, 0)
+    if len(data) < HEADER.sizeof():
+        return Reason("stream.truncated", Outcome.TRUNCATED, len(data))
+    header = HEADER.parse(data)
+    if header.version != 1:
+        return Reason("ap.version", Outcome.UNRECOGNIZED, 4)
+    return Reason("ap.num-queues", Outcome.CORRUPT, 8) if header.num_queues > QUEUES else None
+
+
+def read(data: bytes, ended: bool, _: Chosen) -> Iterator[Reason | dict[str, Stated]]:
+    """What the strict standard finds in the beginning of a stream, as `mtty.read`."""
+    begin, size = HEADER.sizeof(), STREAM_QUEUE.sizeof()
+    if len(data) < begin and not ended:
+        return
+    wrong = _header(data)
+    if wrong:
+        yield wrong
+        return
+    header = HEADER.parse(data)
+    listed = header.num_queues if header.num_queues <= LISTED else 0
+    cut = Reason("stream.truncated", Outcome.TRUNCATED, len(data))
+    if len(data) < begin + listed * size:
+        if ended:
+            yield cut
+        return
+    # Queues that are listed are looked at before the source is known, the others as they come.
+    queues = [STREAM_QUEUE.parse(data[begin + place * size :]) for place in range(listed)]
+    seen: set[int] = set()
+    for place, queue in enumerate(queues):
+        wrong = _fault(queue, seen, begin + place * size)
+        if wrong:
+            yield wrong
+            return
+    yield _source(header.adm, queues)
+    if header.num_queues > LISTED:
+        yield Reason("ap.queues-not-listed", Outcome.COMPATIBLE, 8)
+    if any(header.reserved):
+        yield Reason("ap.reserved", Outcome.COMPATIBLE, 12)
+    end = begin + header.num_queues * size
+    for at in range(begin, end, size):
+        if len(data) < at + size:
+            if ended:
+                yield cut
+            return
+        queue = STREAM_QUEUE.parse(data[at:])
+        wrong = None if listed else _fault(queue, seen, at)
+        if wrong:
+            yield wrong
+            return
+        if any(queue.reserved):
+            yield Reason("ap.reserved", Outcome.COMPATIBLE, at + 10)
+    if len(data) > end:
+        yield Reason("stream.trailing", Outcome.CORRUPT, end)
+
+
+def _fault(queue: Any, seen: set[int], at: int) -> Reason | None:
+    word = queue.data >> 32
+    if bit(word, 16) or bit(word, 17):
+        return Reason("ap.secure-binding", Outcome.CORRUPT, at)
+    if queue.apqn in seen:
+        return Reason("ap.queue-twice", Outcome.CORRUPT, at + 8)
+    seen.add(queue.apqn)
+    return None
+
+
+def _source(domains: bytes, queues: list[Any]) -> dict[str, Stated]:
+    usage = int.from_bytes(domains, "big")
+    controlled = [f"{domain:04x}" for domain in range(256) if usage >> 255 - domain & 1]
+    facilities = {f"{queue.apqn >> 8:02x}.{queue.apqn & 0xFF:04x}": queue.data >> 32 for queue in queues}
+    names = {3: "cca", 4: "accelerator", 5: "ep11"}
+    modes = {name: [names[number] for number in names if bit(word, number)] for name, word in facilities.items()}
+    said: dict[str, tuple[Any, int]] = {
+        "apqns": (frozenset(Value(a.TEXT, name) for name in facilities), 48),
+        "control_domains": (frozenset(Value(a.TEXT, domain) for domain in controlled), 16),
+        "ap_type": ({name: str(queue.data >> 24 & 0xFF) for name, queue in zip(facilities, queues, strict=True)}, 48),
+        # Of a queue with no mode, or with several, nothing is said.
+        "mode": ({name: mode[0] for name, mode in modes.items() if len(mode) == 1}, 48),
+        "queue_facilities": ({name: f"0x{word:08x}" for name, word in facilities.items()}, 48),
+    }
+    types = {known.name: known.type for known in ATTRIBUTES}
+    source = {name: Stated(Value(types[name], plain), at) for name, (plain, at) in said.items() if plain}
+    return {"vendor": Stated(Value(a.TEXT, "ap"), None), **source}
+
 
 ATTRIBUTES = (
     Known(0x8100, "apqns", a.SET, a.of_texts),

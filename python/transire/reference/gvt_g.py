@@ -3,15 +3,279 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from construct import Array, Bytes, Int8ul, Int16ul, Int32ul, Int64ul, Struct
 
 from transire.reference import attributes as a
-from transire.reference.attributes import Known, Value
+from transire.reference.attributes import AWAITED, UNSAID, Known, Stated, Value
 from transire.reference.compare import HOLDS, Both, Finding, has, plain
 from transire.reference.judge import Absent, Rule, Vendor, can_be_set
+from transire.reference.verdict import Chosen, Like, Outcome, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+RECORD = Struct("type" / Int32ul, "size" / Int32ul)
+"""What stands before the payload of each record."""
+HEAD = Struct(
+    "record" / RECORD,
+    "version" / Int32ul,
+    "data_size" / Int32ul,
+    "crc_check" / Int64ul,
+    "global_data" / Bytes(512),
+)
+"""The first record."""
+ID = Struct("vendor" / Int16ul, "device" / Int16ul)
+"""What the configuration space begins with."""
+PPGTT_36 = Struct("level" / Int32ul, "pdp" / Array(8, Int32ul))
+PPGTT_40 = Struct("level" / Int32ul, "padding" / Bytes(4), "pdp" / Array(4, Int64ul))
+WORKLOAD_24 = Struct("ring_id" / Int32ul, "elsp" / Array(4, Int32ul), "index" / Int32ul)
+WORKLOAD_36 = Struct(
+    "ring_id" / Int32ul,
+    "emulate_schedule_in" / Int8ul,
+    "padding" / Bytes(3),
+    "ctx_ldw" / Int32ul,
+    "ctx_udw" / Int32ul,
+    "elsp" / Array(4, Int32ul),
+    "index" / Int32ul,
+)
+EXECLIST = Struct("elsp" / Array(4, Int32ul), "index" / Int32ul)
+
+SIGNATURE = bytes.fromhex("0100000010020000")
+"""Type and size of the first record."""
+LIMIT = 9 << 20
+"""Bytes that no image has."""
+ENGINES = 5
+"""Ring ids are below this."""
+ENTRIES = 65_536
+"""Most tables, and most workloads."""
+
+
+def memory(size: int) -> tuple[int, int] | None:
+    """Low and high memory, in MiB, of a GTT record of so many bytes."""
+    total, rest = divmod(size, 2048)
+    if rest or not 0 < total <= 4096:
+        return None
+    for whole, parts in ((448, 7), (640, 5)):
+        if total % whole == 0:
+            return total // parts, total - total // parts
+    return None
+
+
+class Object(NamedTuple):
+    """A kind of record: its type, its size, and what it is an array of."""
+
+    type: int
+    fits: Callable[[int], bool]
+    entry: Any = None
+    mandatory: bool = True
+
+
+def _exactly(size: int) -> Callable[[int], bool]:
+    return lambda said: said == size
+
+
+def _entries(kind: int, entry: Any, most: int) -> Object:
+    return Object(kind, lambda size: size % entry.sizeof() == 0 and size // entry.sizeof() <= most, entry)
+
+
+CFG_SPACE = Object(2, _exactly(4096))
+VREG, SREG = Object(3, _exactly(2 << 20)), Object(4, _exactly(2 << 20))
+GTT = Object(5, lambda size: memory(size) is not None)
+OPREGION = Object(8, _exactly(8192), mandatory=False)
+GENERATIONS = {
+    "1": (CFG_SPACE, SREG, VREG, GTT, _entries(6, PPGTT_36, ENTRIES), _entries(7, WORKLOAD_24, ENTRIES), OPREGION),
+    "2": (CFG_SPACE, SREG, VREG, GTT, _entries(6, PPGTT_40, ENTRIES), _entries(7, WORKLOAD_24, ENTRIES), OPREGION),
+    "3": (
+        *(CFG_SPACE, SREG, VREG, GTT, _entries(6, PPGTT_40, ENTRIES), _entries(7, WORKLOAD_36, ENTRIES), OPREGION),
+        _entries(9, EXECLIST, ENGINES),
+    ),
+    "4": (
+        *(CFG_SPACE, VREG, GTT, _entries(6, PPGTT_40, ENTRIES), _entries(7, WORKLOAD_36, ENTRIES), OPREGION),
+        _entries(9, EXECLIST, ENGINES),
+    ),
+    "5": (
+        *(CFG_SPACE, VREG, GTT, _entries(6, PPGTT_40, ENTRIES), _entries(7, WORKLOAD_36, ENTRIES)),
+        _entries(8, EXECLIST, ENGINES),
+    ),
+}
+"""The records behind the head, in the order in which they are saved."""
+
+
+def like(data: bytes, _: bool) -> Like:
+    """How much bytes look like an image."""
+    if data[:8] == SIGNATURE:
+        return Like.POSSIBLE
+    return Like.SHORT if SIGNATURE.startswith(data) else Like.NO
+
+
+def settle(device: Mapping[str, Value]) -> Chosen:
+    """What a profile says of the generation."""
+    number = plain(device, "image_generation")
+    return {"generation": str(number)} if number in range(1, 6) else {}
+
+
+def _corrupt(name: str, at: int) -> Reason:
+    return Reason(f"gvt-g.{name}", Outcome.CORRUPT, at)
+
+
+def _head(data: bytes) -> Reason | None:
+    """What is wrong with the head, of which all is there that will come."""
+    cut = Reason("stream.truncated", Outcome.TRUNCATED, len(data))
+    if len(data) < 4:
+        return cut
+    if data[:4] != SIGNATURE[:4]:
+        return _corrupt("record-type", 0)
+    if len(data) < 8:
+        return cut
+    if data[4:8] != SIGNATURE[4:]:
+        return _corrupt("record-size", 4)
+    if len(data) < HEAD.sizeof():
+        return cut
+    head = HEAD.parse(data)
+    if head.version != 0:
+        return Reason("gvt-g.version", Outcome.UNRECOGNIZED, 8)
+    return None if HEAD.sizeof() <= head.data_size < LIMIT else _corrupt("data-size", 12)
+
+
+class _Way:
+    """How far an image has come as one of a generation."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.objects = name, GENERATIONS[name]
+        self.next = 0
+        self.lacks = False
+
+    def refusal(self, kind: int, size: int, at: int) -> Reason | None:
+        """Why a record cannot be the next one."""
+        place = next((place for place, one in enumerate(self.objects) if one.type == kind), None)
+        if place is None:
+            return _corrupt("record-type", at)
+        if place < self.next:
+            return _corrupt("order", at)
+        return None if self.objects[place].fits(size) else _corrupt("record-size", at + 4)
+
+    def take(self, kind: int) -> None:
+        """Takes the record as the next one."""
+        place = next(place for place, one in enumerate(self.objects) if one.type == kind)
+        self.lacks = self.lacks or any(one.mandatory for one in self.objects[self.next : place])
+        self.next = place + 1
+
+    def is_whole(self) -> bool:
+        """Whether nothing is missing at the end."""
+        return not self.lacks and not any(one.mandatory for one in self.objects[self.next :])
+
+
+def _ambiguous(ways: list[_Way]) -> Iterator[Reason]:
+    for _ in ways:
+        yield Reason("format.candidate", Outcome.COMPATIBLE, 0)
+    yield Reason("format.ambiguous", Outcome.UNRECOGNIZED, 0)
+
+
+def read(data: bytes, ended: bool, chosen: Chosen) -> Iterator[Reason | dict[str, Stated]]:
+    """What the strict standard finds in the beginning of an image, as `mtty.read`."""
+    first = HEAD.sizeof()
+    known_by = first + RECORD.sizeof() + ID.sizeof()
+    if len(data) < known_by and not ended:
+        return
+    wrong = _head(data)
+    if wrong:
+        yield wrong
+        return
+    head = HEAD.parse(data)
+    source = {
+        "vendor": Stated(Value(a.TEXT, "gvt-g"), None),
+        **dict.fromkeys(("image_generation", "low_gm_mb", "high_gm_mb"), AWAITED),
+        **dict.fromkeys(("software_version", "capacity"), UNSAID),
+    }
+    if min(len(data), head.data_size) >= known_by and RECORD.parse(data[first:]) == {"type": 2, "size": 4096}:
+        identity = ID.parse(data[first + RECORD.sizeof() :])
+        source["pci_id"] = Stated(Value(a.PCI_ID, (identity.vendor, identity.device)), first + RECORD.sizeof())
+    ways = [_Way(name) for name in GENERATIONS if chosen.get("generation", name) == name]
+
+    def settled() -> bool:
+        """Whether one generation is left that was not known before."""
+        if len(ways) > 1 or source["image_generation"] != AWAITED:
+            return False
+        source["image_generation"] = Stated(Value(a.UINT, int(ways[0].name)), None)
+        return True
+
+    settled()
+    yield dict(source)
+    if head.crc_check != 0:
+        yield Reason("gvt-g.filler", Outcome.COMPATIBLE, 16)
+    at = first
+    while at < head.data_size:
+        if head.data_size - at < RECORD.sizeof():
+            yield _corrupt("data-size", 12)
+            return
+        payload = at + RECORD.sizeof()
+        if len(data) < payload:
+            if ended:
+                yield Reason("stream.truncated", Outcome.TRUNCATED, len(data))
+            return
+        kind, size = (RECORD.parse(data[at:])[name] for name in ("type", "size"))
+        refusals = [way.refusal(kind, size, at) for way in ways]
+        if None not in refusals:
+            yield next(reason for reason in refusals if reason)
+            return
+        ways[:] = [way for way, refusal in zip(ways, refusals, strict=True) if refusal is None]
+        for way in ways:
+            way.take(kind)
+        if payload + size > head.data_size:
+            yield _corrupt("data-size", 12)
+            return
+        entries = {way.objects[way.next - 1].entry for way in ways}
+        if size and len(entries) > 1:
+            ways[:] = [way for way in ways if not way.lacks] or ways
+            entries = {way.objects[way.next - 1].entry for way in ways}
+            if len(entries) > 1:
+                yield from _ambiguous(ways)
+                return
+        news = settled()
+        if kind == GTT.type:
+            low, high = memory(size) or (0, 0)
+            source["low_gm_mb"] = Stated(Value(a.UINT, low), at + 4)
+            source["high_gm_mb"] = Stated(Value(a.UINT, high), at + 4)
+        if news or kind == GTT.type:
+            yield dict(source)
+        entry: Any = entries.pop() if size else None
+        if ways[0].objects[ways[0].next - 1].entry is EXECLIST and size < ENGINES * EXECLIST.sizeof():
+            yield Reason("gvt-g.engines", Outcome.COMPATIBLE, at + 4)
+        step = entry.sizeof() if entry is not None else 0
+        for begin in range(payload, payload + size, step) if step else ():
+            if len(data) < begin + step:
+                break
+            for reason in _look(entry.parse(data[begin:]), begin):
+                yield reason
+                if reason.outcome != Outcome.COMPATIBLE:
+                    return
+        at = payload + size
+        if len(data) < at:
+            if ended:
+                yield Reason("stream.truncated", Outcome.TRUNCATED, len(data))
+            return
+    ways[:] = [way for way in ways if way.is_whole()] or ways
+    if len(ways) > 1:
+        yield from _ambiguous(ways)
+        return
+    news = settled()
+    if not ways[0].is_whole():
+        yield _corrupt("missing", at)
+        return
+    if news:
+        yield dict(source)
+    if len(data) > at:
+        yield Reason("stream.trailing", Outcome.CORRUPT, at)
+
+
+def _look(entry: Any, at: int) -> Iterator[Reason]:
+    if entry.get("ring_id", 0) >= ENGINES:
+        yield _corrupt("ring-id", at)
+    elif any(entry.get("padding", b"")):
+        yield Reason("gvt-g.filler", Outcome.COMPATIBLE, at + (5 if "ring_id" in entry else 4))
+
 
 ATTRIBUTES = (
     Known(0x8100, "low_gm_mb", a.UINT),

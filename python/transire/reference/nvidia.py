@@ -3,15 +3,172 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from construct import Bytes, Int32ul, Struct
 
 from transire.reference import attributes as a
-from transire.reference.attributes import Known, Value
+from transire.reference.attributes import UNSAID, Known, Stated, Value
 from transire.reference.compare import HOLDS, Both, Finding, plain
 from transire.reference.judge import Absent, Rule, Vendor
+from transire.reference.verdict import Chosen, Like, Outcome, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+VGPU = Struct(
+    "version" / Int32ul,
+    "revision" / Int32ul,
+    "guestInfoState" / Int32ul,
+    "guestDriverVersion" / Bytes(80),
+    "hostDriverVersion" / Bytes(80),
+    "reserved" / Bytes(24),
+    "vgpuVirtualizationCaps" / Int32ul,
+    "guestVgpuVersion" / Int32ul,
+    "opaqueDataSize" / Int32ul,
+)
+"""The public part of a virtual GPU's metadata."""
+PGPU = Struct(
+    "version" / Int32ul,
+    "revision" / Int32ul,
+    "hostDriverVersion" / Bytes(80),
+    "pgpuVirtualizationCaps" / Int32ul,
+    "reserved" / Bytes(20),
+    "minVersion" / Int32ul,
+    "maxVersion" / Int32ul,
+    "opaqueDataSize" / Int32ul,
+)
+"""The public part of a physical GPU's."""
+OPAQUE = 65_536
+"""Most opaque bytes."""
+DECLARED = 4
+"""Opaque bytes that a record is declared with."""
+VERSION_TEXT = re.compile(rb"[0-9]+(\.[0-9]+)+", re.ASCII)
+BEGUN = re.compile(rb"([0-9][0-9.]*)?", re.ASCII)
+
+
+def _like_text(field: bytes) -> str:
+    """Whether the beginning of a text field is a version, could become one, is empty, or is none."""
+    text, nul, _ = field.partition(b"\0")
+    if not BEGUN.fullmatch(text):
+        return "no"
+    if not nul:
+        return "begun"
+    if not text:
+        return "empty"
+    return "whole" if VERSION_TEXT.fullmatch(text) else "no"
+
+
+def like_vgpu(data: bytes, ended: bool) -> Like:
+    """How much bytes look like the metadata of a virtual GPU."""
+    short = Like.NO if ended else Like.SHORT
+    if len(data) < 12:
+        return short
+    state, looks = int.from_bytes(data[8:12], "little"), _like_text(data[12:])
+    if state <= 1 and looks in ("whole", "begun"):
+        return Like.SHORT if len(data) < 64 else Like.POSSIBLE if looks == "whole" else Like.NO
+    if state == 0 and looks == "empty":
+        return Like.OPAQUE if len(data) >= 64 else short
+    return Like.NO
+
+
+def like_pgpu(data: bytes, ended: bool) -> Like:
+    """How much bytes look like the metadata of a physical GPU."""
+    if len(data) <= 8:
+        return Like.NO if ended else Like.SHORT
+    looks = _like_text(data[8:])
+    if looks == "whole" and any(data[8:].partition(b"\0")[2]):
+        return Like.NO
+    if len(data) < 64 and looks in ("whole", "begun"):
+        return Like.SHORT
+    return Like.CERTAIN if looks == "whole" else Like.NO
+
+
+def _read(
+    data: bytes, ended: bool, layout: Any, texts: tuple[tuple[str, int], ...], reserved_at: int
+) -> Iterator[Reason | Any]:
+    """What both records have in common; the fields stand between what is found before and behind the profile."""
+    size = layout.sizeof()
+    if len(data) < size:
+        if ended:
+            yield Reason("stream.truncated", Outcome.TRUNCATED, len(data))
+        return
+    fields = layout.parse(data)
+    if fields.opaqueDataSize > OPAQUE:
+        yield Reason("nvidia.opaque-size", Outcome.CORRUPT, size - 4)
+        return
+    for name, at in texts:
+        text, nul, _ = fields[name].partition(b"\0")
+        if not nul or not all(0x20 <= byte <= 0x7E for byte in text):
+            yield Reason("nvidia.text", Outcome.CORRUPT, at)
+            return
+    yield fields
+    end, declared = size + fields.opaqueDataSize, size + DECLARED
+    if len(data) <= max(end, declared) and not ended:
+        return
+    for name, at in texts:
+        if any(fields[name].partition(b"\0")[2]):
+            yield Reason("nvidia.filler", Outcome.COMPATIBLE, at)
+    if any(fields.reserved):
+        yield Reason("nvidia.filler", Outcome.COMPATIBLE, reserved_at)
+    if len(data) < end:
+        yield Reason("stream.truncated", Outcome.TRUNCATED, len(data))
+    elif end < declared <= len(data):
+        yield Reason("nvidia.filler", Outcome.COMPATIBLE, end)
+        if len(data) > declared:
+            yield Reason("stream.trailing", Outcome.CORRUPT, declared)
+    elif len(data) > end:
+        yield Reason("stream.trailing", Outcome.CORRUPT, end)
+
+
+def _text_of(field: bytes) -> str:
+    return field.partition(b"\0")[0].decode("ascii")
+
+
+def read_vgpu(data: bytes, ended: bool, _: Chosen) -> Iterator[Reason | dict[str, Stated]]:
+    """What the strict standard finds in the metadata of a virtual GPU, as `mtty.read`."""
+    for found in _read(data, ended, VGPU, (("guestDriverVersion", 12), ("hostDriverVersion", 92)), 172):
+        if isinstance(found, Reason):
+            yield found
+            continue
+        if found.guestInfoState > 1:
+            yield Reason("nvidia.guest-state", Outcome.CORRUPT, 8)
+            return
+        host, guest = _text_of(found.hostDriverVersion), version(_text_of(found.guestDriverVersion))
+        source = {
+            "vendor": Stated(Value(a.TEXT, "nvidia"), None),
+            "migration_caps": Stated(Value(a.BOOL, bool(found.vgpuVirtualizationCaps & 1)), 196),
+            **dict.fromkeys(("hypervisor", "vgpu_type_name", "gpu_board", "ecc_mode"), UNSAID),
+        }
+        if host:
+            source["driver_build"] = Stated(Value(a.TEXT, host), 92)
+        if found.guestInfoState == 0:
+            source["vgpu_version"] = Stated(Value(a.UNKNOWN, None), 200)
+            source["guest_driver"] = Stated(Value(a.UNKNOWN, None), 12)
+        else:
+            source["vgpu_version"] = Stated(Value(a.UINT, found.guestVgpuVersion), 200)
+            if guest:
+                source["guest_driver"] = Stated(Value(a.VERSION, guest), 12)
+        yield source
+
+
+def read_pgpu(data: bytes, ended: bool, _: Chosen) -> Iterator[Reason | dict[str, Stated]]:
+    """What the strict standard finds in the metadata of a physical GPU."""
+    for found in _read(data, ended, PGPU, (("hostDriverVersion", 8),), 92):
+        if isinstance(found, Reason):
+            yield found
+            continue
+        if found.minVersion > found.maxVersion:
+            yield Reason("nvidia.version-range", Outcome.CORRUPT, 112)
+            return
+        host = _text_of(found.hostDriverVersion)
+        source = {
+            "vendor": Stated(Value(a.TEXT, "nvidia"), None),
+            "vgpu_version_range": Stated(Value(a.RANGE, (found.minVersion, found.maxVersion)), 112),
+            "migration_caps": Stated(Value(a.BOOL, bool(found.pgpuVirtualizationCaps & 1)), 88),
+        }
+        yield source | ({"driver_build": Stated(Value(a.TEXT, host), 8)} if host else {})
+
 
 ATTRIBUTES = (
     Known(0x8100, "vgpu_type_name", a.TEXT),

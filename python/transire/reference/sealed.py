@@ -182,7 +182,8 @@ def _header(data: bytes, prologue: Any, reading: Reading, target: Target | None)
         _stop("attribute.unknown-critical", Outcome.UNRECOGNIZED, critical[0])  # 2.5
     payload_format, vendor = _text(found, "payload_format"), _text(found, "vendor")
     if prologue.content == SEALED_STREAM:
-        if payload_format not in FORMATS and payload_format != "opaque":
+        streams = [name for name, row in FORMATS.items() if not row.of_target]
+        if payload_format not in streams and payload_format != "opaque":
             _stop("payload_format.unrecognized", Outcome.UNRECOGNIZED, found["payload_format"].offset)  # 2.6
         if found["digest"].value.plain not in DIGESTS:
             _stop("digest.unrecognized", Outcome.UNRECOGNIZED, found["digest"].offset)  # 2.7

@@ -25,6 +25,8 @@ class Format(NamedTuple):
     """What is found in the beginning of a stream, whether it is all, and what is chosen of the format's options."""
     settle: Callable[[Mapping[str, Value]], Chosen] = lambda _: {}
     """What the attributes of a target, or of a header, settle of the options."""
+    of_target: bool = False
+    """Whether it is what a target says of itself, and no stream."""
 
 
 def begins_with(magic: bytes) -> Callable[[bytes, bool], Like]:
@@ -65,5 +67,9 @@ FORMATS = {
     "xe": Format("xe", xe.like, xe.read),
     "mlx5": Format("mlx5", mlx5.like, mlx5.read, mlx5.settle),
     "virtio": Format("virtio", virtio.like, virtio.read),
+    "gvt-g": Format("gvt-g", gvt_g.like, gvt_g.read, gvt_g.settle),
+    "ap": Format("ap", ap.like, ap.read),
+    "nvidia-vgpu-metadata": Format("nvidia", nvidia.like_vgpu, nvidia.read_vgpu),
+    "nvidia-pgpu-metadata": Format("nvidia", nvidia.like_pgpu, nvidia.read_pgpu, of_target=True),
 }
 """By the value of the attribute `payload_format`."""

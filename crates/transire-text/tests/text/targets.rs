@@ -1,9 +1,10 @@
 //! Targets: what is read, what is refused, and the templates.
 
-use transire_core::attribute::{AttributeId, Value, Version};
+use transire_core::attribute::{AttributeId, Attributes as _, DRIVER_VERSION, Value, Version};
 use transire_core::rule::Compare;
 use transire_core::target::{Allowed, Operand, Requires};
 use transire_core::vendors::VENDORS;
+use transire_core::vendors::nvidia::{MIGRATION_CAPS, VGPU_VERSION_RANGE};
 use transire_text::{ErrorKind, load_profile, load_target, node_from_toml, node_to_json, profile_to_line, template};
 
 use crate::toy::REGISTRY;
@@ -307,5 +308,32 @@ fn templates_are_read_before_and_after_uncommenting() {
                 }
             }
         }
+    }
+}
+
+/// The record in which a vendor's own software says what a target is.
+#[test]
+fn a_record_of_a_target_is_one() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/nvidia/pgpu.bin");
+    let record = std::fs::read(path).unwrap();
+    let target = load_target(&record, VENDORS).unwrap();
+    assert_eq!(target.vendor(), "nvidia");
+    assert_eq!(target.value(VGPU_VERSION_RANGE), Some(Value::Range(10, 14)));
+    assert_eq!(target.value(MIGRATION_CAPS), Some(Value::Bool(true)));
+    let version = Version { major: 550, minor: 54, patch: 10 };
+    assert_eq!(target.value(DRIVER_VERSION), Some(Value::Version(version)), "as it follows from the build");
+
+    // The lowest version above the highest; one byte less; one more.
+    let mut turned = record.clone();
+    turned[112] = 15;
+    let cases = [
+        (turned, "nvidia.version-range", 112),
+        (record[..127].to_vec(), "stream.truncated", 127),
+        ([&record[..], &[0]].concat(), "stream.trailing", 128),
+    ];
+    for (bytes, id, offset) in cases {
+        let error = load_target(&bytes, VENDORS).expect_err(id);
+        assert_eq!((error.reason.as_ref().map(|reason| reason.id.text()), error.offset), (Some(id), Some(offset)));
+        assert_eq!(error.kind, ErrorKind::Profile);
     }
 }

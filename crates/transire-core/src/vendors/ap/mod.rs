@@ -1,7 +1,7 @@
 //! ap: vfio-ap, queues of s390 crypto adapters given to a guest as a mediated device.
 //!
 //! No migration is merged; a kernel series of 2026 proposes a stream with the magic `vfap`, whose rules for queues are
-//! the ones here. Until then streams of this vendor are sealed as opaque. Facts: Linux
+//! the ones here and whose layout is read as the series has it. Facts: Linux
 //! `Documentation/arch/s390/vfio-ap.rst` (123760841a2e), and the series for live guest migration with vfio-ap, as
 //! posted on kvm and linux-s390 on 25 March and 30 June 2026, with its review.
 //!
@@ -17,6 +17,7 @@ use crate::rule::{
 };
 use crate::verdict::{ReasonId, reasons as shared};
 
+pub mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -37,8 +38,8 @@ pub const MASTER_KEYS: AttributeId = AttributeId(0x8105);
 pub static VENDOR: Vendor = Vendor {
     title: "vfio-ap: s390 crypto adapter queues, by the rules of the series that proposes their migration",
     rules: &RULES,
-    formats: &[],
-    reasons: &[],
+    formats: &[&stream::FORMAT],
+    reasons: &[stream::reasons::CATALOGUE],
 };
 
 static DICTIONARY: Dictionary = Dictionary {

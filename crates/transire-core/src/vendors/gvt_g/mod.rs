@@ -11,6 +11,9 @@
 //! is N times that of one, and that fences and resolution stay those of one, is read from the proposals, not measured. A
 //! profile that states these attributes itself is judged by what it states.
 
+pub mod driver;
+pub mod stream;
+
 use crate::attribute::{
     AGGREGATION, AttributeId, Attributes, CAPACITY, Constraint, DEVICE_API, DRIVER, Definition, Dictionary, MDEV_TYPE,
     PCI_ID, Ratio, SOFTWARE_VERSION, Text, Type, Value, row,
@@ -45,8 +48,8 @@ pub const IMAGE_GENERATIONS: u64 = 5;
 pub static VENDOR: Vendor = Vendor {
     title: "Intel GVT-g: mediated graphics of Broadwell and later",
     rules: &RULES,
-    formats: &[],
-    reasons: &[],
+    formats: &[&stream::FORMAT],
+    reasons: &[stream::reasons::CATALOGUE],
 };
 
 /// What a type's name stands for (`vgpu.c`).

@@ -17,6 +17,7 @@ use crate::format::Vendor;
 use crate::rule::{Absent, Compare, Comparison, Mismatch, Origin, OriginKind, Pair, Rule, RuleTable, When, rule};
 use crate::verdict::reasons as shared;
 
+pub mod metadata;
 #[cfg(test)]
 mod tests;
 
@@ -67,7 +68,7 @@ pub const MANAGER_VERSION: AttributeId = AttributeId(0x0114);
 pub static VENDOR: Vendor = Vendor {
     title: "NVIDIA virtual GPU: necessary conditions, for the vendor's own check is closed",
     rules: &RULES,
-    formats: &[],
+    formats: &[&metadata::VGPU, &metadata::PGPU],
     reasons: &[reasons::CATALOGUE],
 };
 
@@ -77,6 +78,21 @@ pub mod reasons {
         SOURCES_DISAGREE: ".sources-disagree", Compatible,
             "source and target differ; one document allows this pair, another says that it fails",
             "read both, which the rule's origin names, and try the pair before relying on it";
+        OPAQUE_SIZE: "nvidia.opaque-size", Corrupt,
+            "a metadata record counts more than 65,536 opaque bytes",
+            "the record was damaged: read it again from NVML";
+        TEXT: "nvidia.text", Corrupt,
+            "a driver version in a metadata record is not printable ASCII with a NUL behind it",
+            "the record was damaged: read it again from NVML";
+        GUEST_STATE: "nvidia.guest-state", Corrupt,
+            "guestInfoState is neither 0 nor 1",
+            "the record was damaged, or is of a later layout: read it again from NVML";
+        RANGE: "nvidia.version-range", Corrupt,
+            "the lowest vGPU version that a physical GPU supports is above the highest",
+            "the record was damaged: read it again from NVML";
+        FILLER: "nvidia.filler", Compatible,
+            "bytes of a metadata record that mean nothing are not zero, or fill it up to its declared length",
+            "nothing";
     }
 }
 
@@ -644,13 +660,17 @@ fn board_id(side: &dyn Attributes) -> Option<PciId> {
     Some(PciId { vendor: number(vendor)?, device: number(device)? })
 }
 
-/// Two or three numbers with dots between them, as in `550.054.10`. A build in another form is compared as the text that
-/// it is, and no version follows from it.
 fn build_version(side: &dyn Attributes) -> Option<Version> {
     let Value::Text(build) = side.value(DRIVER_BUILD)? else { return None };
+    version_of(build.as_str())
+}
+
+/// Two or three numbers with dots between them, as in `550.054.10`. A build in another form is compared as the text that
+/// it is, and no version follows from it.
+fn version_of(text: &str) -> Option<Version> {
     // Digits alone: parse() would take a sign, too.
     let number = |part: &str| part.bytes().all(|digit| digit.is_ascii_digit()).then(|| part.parse().ok())?;
-    let mut parts = build.as_str().split('.').map(number);
+    let mut parts = text.split('.').map(number);
     let version = Version { major: parts.next()??, minor: parts.next()??, patch: parts.next().unwrap_or(Some(0))? };
     parts.next().is_none().then_some(version)
 }
