@@ -76,14 +76,14 @@ HOW = """\
 MIGRATION_TITLE = "## Migration streams of QEMU\n"
 FROM_FILES = """\
 Streams of guests of 1 GiB whose pages are all random or all zero, made by `scripts/migration_streams.py`. From a file
-that is in the page cache, walked by `transire.verify` and by `scripts/plain_walk.py`, which reads the way of
-analyze-migration.py in plain Python: time of the walk alone, and of the whole command. `read` reads the file into a
-buffer of the size of ours, again and again, and does nothing else.
+that is in the page cache, walked by `verify` and by `scripts/plain_walk.py`, which reads the way of
+analyze-migration.py in plain Python: time of the walk alone, and of the whole command. `read` reads the file as much
+at a time as `verify` does, and nothing else.
 """
 PIPES_OF_MIGRATIONS = """\
 Through pipes, from a writer to a reader that write and read up to 1 MiB at a time, from the first byte to the last:
-`transire gate --input qemu` in the place of `cat`, whose buffer is of its own choice, and of `dd` with a buffer as big
-as the gate's window.
+`transire gate --input qemu` in the place of `cat`, whose buffer is of its own choice, and of `dd` with a buffer of what
+the gate reads at a time.
 """
 MIGRATION_GROWTH = """\
 What a process grows by: a gate from a pipe, with streams that are made on the fly, and `verify` of the file.
@@ -114,8 +114,8 @@ this is the cost of the headers: nothing is read of what stands between them.
 """
 FILE_TIMES = 50.0
 """How many times faster than plain Python a file is to be walked."""
-GATE_WINDOW = 2 * MIB + 128 * KIB
-"""The buffer of a gate's process over its source."""
+GATE_READS = 256 * KIB
+"""What a gate reads at a time."""
 TOUCHED = 4 * KIB
 """Bytes that a verdict may touch."""
 GROWTH = 4 * MIB
@@ -519,7 +519,7 @@ def walked(kind: str, path: Path, run: Run) -> Walks:
         "transire": [transire_command, "verify", "--input", "qemu", str(path)],
         "plain Python": [sys.executable, plain_walk.__file__, str(path)],
     }
-    dd = ["dd", f"bs={GATE_WINDOW // KIB}K", "status=none"]
+    dd = ["dd", f"bs={GATE_READS // KIB}K", "status=none"]
     gate = [transire_command, "gate", "--quiet", "--input", "qemu"]
     file: dict[str, list[float]] = defaultdict(list)
     command: dict[str, list[float]] = defaultdict(list)
@@ -552,7 +552,7 @@ def walked(kind: str, path: Path, run: Run) -> Walks:
 
 def read_only(path: Path) -> None:
     """Reads a file, and does nothing with it."""
-    buffer = bytearray(GATE_WINDOW)
+    buffer = bytearray(GATE_READS)
     with path.open("rb", buffering=0) as file:
         while file.readinto(buffer):
             pass

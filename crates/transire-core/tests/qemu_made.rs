@@ -94,6 +94,13 @@ fn faults_of_ram_are_named() {
     assert_eq!(part(page(0x40).text("pc.ram").u8(2).u16(0)), ("qemu.ram-length", 15));
     assert_eq!(part(page(0x40).text("pc.ram").u8(1).u16(4097)), ("qemu.ram-length", 16));
     assert_eq!(part(page(0x100).text("pc.ram").u32(9000)), ("qemu.ram-length", 15));
+    // Behind records that go on in the same block, which are counted in a loop of their own.
+    let behind = || page(0x02).text("pc.ram").u8(0).u64(0x1022).u8(0).u64(0x1028).bytes(&[0; 4096]);
+    let plain = behind().0.len() as u64;
+    assert_eq!(part(behind().u64(0x2022).u8(1)), ("qemu.ram-length", plain + 8));
+    assert_eq!(part(behind().u64(0x4022).u8(0)), ("qemu.ram-offset", plain));
+    assert_eq!(part(behind().u64(0x4028).bytes(&[0; 4096])), ("qemu.ram-offset", plain));
+    assert_eq!(part(behind().u64(0x202a).u8(0)), ("qemu.ram-flags", plain));
 
     let blocks = |list: Made| {
         let input = Made::new(&[]).head(1, 1, "ram", 4);
