@@ -67,8 +67,8 @@ pub extern "C" fn transire_answer_need_max() -> usize {
 }
 
 /// Writes what the target says back to the source of the stream, to be sent by any way: `TRANSIRE_ANSWER_EARLY` can be
-/// given from `TRANSIRE_GATE_VERDICT` on, `TRANSIRE_ANSWER_FINAL` from `TRANSIRE_GATE_FINISHED` on. It names the
-/// outcome and the ids of the reasons, no values.
+/// given from `TRANSIRE_GATE_VERDICT` on, `TRANSIRE_ANSWER_FINAL` once the gate is finished: at the end of the stream, or
+/// where it is refused. It names the outcome and the ids of the reasons, no values.
 ///
 /// A final answer of a gate that is complete tells the source that the guest can run at the target: it is sent when the
 /// device has taken everything, and not at all where the device has not.
