@@ -25,7 +25,7 @@ pub const TRANSIRE_ANSWER_FINAL: u32 = 2;
 
 /// Memory that an answer takes while it is made, and while it is read: the longest header several times over, and an id
 /// for each reason.
-const ANSWER_ROOM: usize = 1 << 19;
+const ANSWER_ROOM: usize = 1 << 18;
 
 /// An answer that was read: well formed, and not contradicting itself. Never changes, so any number of threads can use it
 /// at once.

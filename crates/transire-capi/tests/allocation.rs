@@ -74,7 +74,7 @@ static COUNTING: Counting = Counting;
 /// What `transire_gate_new` asks for beforehand, and the most that a gate may come to hold.
 const GATE_ROOM: isize = 1 << 18;
 /// What making and reading an answer ask for beforehand.
-const ANSWER_ROOM: isize = 1 << 19;
+const ANSWER_ROOM: isize = 1 << 18;
 
 fn fixture(name: &str) -> Vec<u8> {
     let path = format!("{}/../../fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
