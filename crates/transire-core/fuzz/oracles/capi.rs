@@ -255,11 +255,11 @@ fn same_answer(there: &[u8], eof: bool) -> Option<usize> {
             };
             // SAFETY: the answer lives until it is freed, and the place is good.
             assert_eq!(unsafe { transire_answer_query(of_c, &raw mut state) }, TRANSIRE_OK);
-            let stage = match of_rust.stage() {
+            let rests_on = match of_rust.stage() {
                 AnswerStage::Early => TRANSIRE_ANSWER_EARLY,
                 AnswerStage::Final => TRANSIRE_ANSWER_FINAL,
             };
-            assert_eq!((state.stage, state.complete), (stage, of_rust.is_complete()));
+            assert_eq!((state.stage, state.complete), (rests_on, of_rust.is_complete()));
             assert_eq!(state.outcome, i32::from(of_rust.outcome().exit_code()));
             let identity = of_rust.identity();
             assert_eq!((state.prologue_crc, state.stream_id), (identity.prologue_crc, identity.stream_id));
