@@ -8,16 +8,17 @@
  * driver's rules. A socket lies between them, and the sealed stream goes over it.
  *
  *     good     the target takes the device
- *     refused  the target has one port and the source two: the early verdict says so, and the guest is never stopped
+ *     refused  the target has one port and the source two: its early answer says so, and the guest is never stopped
  *     aborted  the source gives up after the guest was stopped: the target is told, and the guest runs on at the source
  *     cut      the connection goes in the middle of a frame: the target sees it, and so does the source
  *
  * Exit codes: 0 the guest runs at the target; 1 it was refused; 5 it was aborted or cut, and the guest runs at the
  * source; 2 the run itself failed. They are the target's outcomes, as everywhere in transire.
  *
- * Around the stream go three bytes that are this example's own: back comes the target's outcome after the early verdict,
- * and at the end that the device is loaded; then the source says go. A connection that closes instead is a no. The guest
- * is never in two places: the source gives it up before it says go, and the target waits for that.
+ * Back over the same socket come the target's answers: the early one after its early verdict, which the source waits for
+ * before it stops the guest, and the final one when the device is loaded, or is not to be. One byte is this example's own:
+ * behind the stream the source says go. A connection that closes instead is a no. The guest is never in two places: the
+ * source gives it up before it says go, and the target waits for that.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -34,9 +35,9 @@
 
 #include <transire.h>
 
-/* Exit codes besides the outcomes, and the bytes around the stream. */
+/* Exit codes besides the outcomes, and the byte behind the stream. */
 enum { GOOD = 0, FAILED = 2, STOPPED = 5 };
-enum { LOADED = 'l', GO = 'g' };
+enum { GO = 'g' };
 
 /* What the device is, as each side's administrator has written it down. */
 #define TWO_PORTS "vendor = \"mtty\"\n[attributes]\nnr_ports = 2\n"
@@ -72,7 +73,16 @@ static void show(const char *who, const transire_verdict *verdict)
     }
 }
 
-/* --- The source ------------------------------------------------------------------------------------------------- */
+/* What is there to receive, however long it takes; 0 when nothing follows. */
+static size_t received(int from, uint8_t *bytes, size_t capacity)
+{
+    ssize_t count;
+
+    do
+        count = recv(from, bytes, capacity, 0);
+    while (count < 0 && errno == EINTR);
+    return count < 0 ? 0 : (size_t)count;
+}
 
 /* Writes all of it; false when the other end is gone. */
 static bool sent(int to, const uint8_t *bytes, size_t length)
@@ -88,6 +98,8 @@ static bool sent(int to, const uint8_t *bytes, size_t length)
     }
     return true;
 }
+
+/* --- The source ------------------------------------------------------------------------------------------------- */
 
 /* Seals what the device gave in one phase, and sends it. */
 static bool seal_and_send(transire_seal *seal, uint32_t phase, const uint8_t *bytes, size_t length, uint32_t flow,
@@ -127,27 +139,61 @@ static size_t device_gives(const char *folder, const char *part, uint8_t *bytes,
     return length;
 }
 
-/* One of the bytes around the stream; -1 when the connection is closed. */
-static int byte_from(int from)
-{
-    uint8_t byte;
-    ssize_t count;
+/* What has come back, up to where it was read. */
+struct back {
+    int from;
+    uint8_t *bytes;
+    size_t length;
+};
 
-    do
-        count = recv(from, &byte, 1, 0);
-    while (count < 0 && errno == EINTR);
-    return count == 1 ? byte : -1;
+/* Waits for the target's next answer, and prints it. False where none comes that is to this stream. A VMM would not wait
+   for ever. */
+static bool answered(struct back *back, const transire_seal *seal, transire_answer_state *said)
+{
+    size_t capacity = transire_answer_need_max(), size, count, at;
+    transire_answer *answer;
+    transire_text id;
+    char message[1024];
+    bool eof = false;
+
+    for (;;) {
+        transire_status status =
+            transire_answer_read(back->bytes, back->length, eof, &answer, &size, message, sizeof message);
+        if (status == TRANSIRE_MALFORMED) {
+            printf("source: the target says nothing\n");
+            return false;
+        }
+        must("source", status);
+        if (answer != NULL)
+            break;
+        count = received(back->from, back->bytes + back->length, capacity - back->length);
+        back->length += count;
+        eof = count == 0;
+    }
+    memmove(back->bytes, back->bytes + size, back->length - size);
+    back->length -= size;
+    /* What answers another stream says nothing of this one. */
+    if (!transire_seal_is_answered_by(seal, answer)) {
+        transire_answer_free(answer);
+        printf("source: the target answers another stream\n");
+        return false;
+    }
+    said->size = sizeof *said;
+    must("source", transire_answer_query(answer, said));
+    printf("source: %s answer: %s%s", said->stage == TRANSIRE_ANSWER_EARLY ? "early" : "final",
+           transire_outcome_name(said->outcome), said->complete ? ", complete" : "");
+    for (at = 0; at < said->reasons; at++) {
+        must("source", transire_answer_reason(answer, at, &id));
+        printf("%s %.*s", at == 0 ? ":" : ",", (int)id.length, id.bytes);
+    }
+    printf("\n");
+    transire_answer_free(answer);
+    return true;
 }
 
-/* Whether the other end is still there shows when it is waited for. */
-static void byte_to(int to, uint8_t byte)
+static int source_keeps(void)
 {
-    (void)send(to, &byte, 1, MSG_NOSIGNAL);
-}
-
-static int source_keeps(const char *why, const char *device)
-{
-    printf("source: %s\nsource: device %s, guest runs at the source\n", why, device);
+    printf("source: device in STOP_COPY, taken back to RUNNING, guest runs at the source\n");
     return STOPPED;
 }
 
@@ -157,10 +203,16 @@ static int source(const char *run, const char *folder, int wire)
     transire_seal_options options;
     transire_seal_event event;
     transire_seal *seal;
-    uint8_t bytes[4096];
+    transire_answer_state said;
+    struct back back = {wire, malloc(transire_answer_need_max()), 0};
+    uint8_t bytes[4096], go = GO;
     char message[1024];
     size_t length;
-    int random, said;
+    bool heard;
+    int random;
+
+    if (back.bytes == NULL)
+        die("source", "malloc");
 
     if (transire_profile_read((const uint8_t *)TWO_PORTS, strlen(TWO_PORTS), &profile, message, sizeof message)) {
         fprintf(stderr, "source: %s\n", message);
@@ -178,17 +230,21 @@ static int source(const char *run, const char *folder, int wire)
     must("source", transire_seal_new(profile, &options, &seal));
     transire_profile_free(profile);
 
-    /* Pre-copy: the guest runs. What identifies the device goes out at once, and the target says what it thinks of it. */
+    /* Pre-copy: the guest runs. What identifies the device goes out at once, and the target says what it thinks of it
+       before anything else is done. */
     length = device_gives(folder, "precopy", bytes, sizeof bytes);
     printf("source: pre-copy, %zu bytes of the device\n", length);
     /* A target that refuses the header may be gone before the rest is sent: what it said is there all the same. */
     (void)seal_and_send(seal, TRANSIRE_PHASE_INITIAL, bytes, length, TRANSIRE_FLOW_FLUSH, wire);
-    said = byte_from(wire);
-    if (said != TRANSIRE_COMPATIBLE) {
+    heard = answered(&back, seal, &said);
+    if (!heard || said.outcome != TRANSIRE_COMPATIBLE) {
+        transire_text why = {"the target does not take it", 27};
+        must("source", transire_seal_abort(seal, why, &event));
+        (void)sent(wire, event.head, event.head_length);
         transire_seal_free(seal);
-        printf("source: the target says %s\n", said < 0 ? "nothing" : transire_outcome_name(said));
+        free(back.bytes);
         printf("source: device in PRE_COPY, taken back to RUNNING; the guest was never stopped\n");
-        return said == TRANSIRE_INCOMPATIBLE ? TRANSIRE_INCOMPATIBLE : STOPPED;
+        return heard && said.outcome == TRANSIRE_INCOMPATIBLE ? TRANSIRE_INCOMPATIBLE : STOPPED;
     }
 
     /* Stop-copy: the guest stands still until the target has the device, or it runs on here. */
@@ -202,21 +258,27 @@ static int source(const char *run, const char *folder, int wire)
         must("source", transire_seal_step(seal, TRANSIRE_PHASE_STOP_COPY, bytes, length, TRANSIRE_FLOW_END, &event));
         (void)sent(wire, event.head, event.head_length);
         (void)sent(wire, event.payload, event.payload_length / 2);
-        shutdown(wire, SHUT_WR);
-    } else if (!seal_and_send(seal, TRANSIRE_PHASE_STOP_COPY, bytes, length, TRANSIRE_FLOW_END, wire)) {
-        transire_seal_free(seal);
-        return source_keeps("the connection is gone", "in STOP_COPY, taken back to RUNNING");
+        shutdown(wire, SHUT_RDWR);
+    } else {
+        /* A target that is gone shows below: what it said before is there all the same. */
+        (void)seal_and_send(seal, TRANSIRE_PHASE_STOP_COPY, bytes, length, TRANSIRE_FLOW_END, wire);
     }
     /* What the library checks of the payload on its way: a device that gave damaged bytes is found here already. */
     if (transire_verdict_outcome(transire_seal_verdict(seal)) != TRANSIRE_COMPATIBLE && strcmp(run, "aborted") != 0)
         show("source", transire_seal_verdict(seal));
-    transire_seal_free(seal);
 
-    /* Only a target that says so has the device: everything else is a no. From here on the guest is not the source's. */
-    if (byte_from(wire) != LOADED)
-        return source_keeps("the target has not taken it", "in STOP_COPY, taken back to RUNNING");
-    byte_to(wire, GO);
-    printf("source: the target has taken it\nsource: device in STOP, to be released\n");
+    /* Only a target whose final answer says so has the device: everything else is a no. An early answer says that the
+       target has come to know more. */
+    do
+        heard = answered(&back, seal, &said);
+    while (heard && said.stage == TRANSIRE_ANSWER_EARLY);
+    transire_seal_free(seal);
+    free(back.bytes);
+    if (!heard || !said.complete)
+        return source_keeps();
+    /* From here on the guest is not the source's. Whether the other end is still there shows at its side. */
+    (void)sent(wire, &go, 1);
+    printf("source: device in STOP, to be released\n");
     return GOOD;
 }
 
@@ -250,6 +312,19 @@ static int device_run(const struct device *device)
     return device->filled < 24 + device->ports * 36 ? EINVAL : 0;
 }
 
+/* Sends an answer to the source. A source that is gone hears nothing, and takes it for a no. */
+static void answer(const transire_gate *gate, uint32_t stage, uint8_t *bytes, int wire)
+{
+    size_t length;
+    transire_status status = transire_gate_answer(gate, stage, bytes, transire_answer_need_max(), &length);
+
+    /* What came is no sealed stream whose header can be believed: there is nobody to answer. */
+    if (status == TRANSIRE_NO_ANSWER)
+        return;
+    must("target", status);
+    (void)sent(wire, bytes, length);
+}
+
 static int target(const char *run, int wire)
 {
     const char *ports = strcmp(run, "refused") == 0 ? ONE_PORT : TWO_PORTS;
@@ -260,10 +335,10 @@ static int target(const char *run, int wire)
     transire_gate_state state;
     transire_gate *gate;
     char message[1024];
-    uint8_t *window;
-    size_t capacity = transire_gate_need_max(), start = 0, end = 0;
+    uint8_t *window, *said, behind;
+    size_t capacity = transire_gate_need_max(), start = 0, end = 0, count;
     bool eof = false, told = false;
-    int refused, outcome;
+    int refused, outcome = TRANSIRE_COMPATIBLE;
 
     if (transire_target_read((const uint8_t *)ports, strlen(ports), &known, message, sizeof message)) {
         fprintf(stderr, "target: %s\n", message);
@@ -272,12 +347,13 @@ static int target(const char *run, int wire)
     memset(&options, 0, sizeof options);
     options.size = sizeof options;
     options.input = TRANSIRE_INPUT_SEALED;
-    /* The connection stays open for the answer, so the source does not end it behind the stream. */
+    /* The connection stays open for the answers, so the source does not end it behind the stream. */
     options.flags = TRANSIRE_GATE_FOLLOWED;
     must("target", transire_gate_new(known, &options, &gate));
     transire_target_free(known);
     window = malloc(capacity);
-    if (window == NULL)
+    said = malloc(transire_answer_need_max());
+    if (window == NULL || said == NULL)
         die("target", "malloc");
 
     for (;;) {
@@ -287,11 +363,12 @@ static int target(const char *run, int wire)
             break;
         switch (event.event) {
         case TRANSIRE_GATE_VERDICT:
-            outcome = transire_verdict_outcome(transire_gate_verdict(gate));
             /* Of a payload that states its source itself there are two verdicts: on the header, and on the payload,
-               which is held here until it is whole. The header's is what the source waits for. */
-            if (!told)
-                byte_to(wire, (uint8_t)outcome);
+               which is held here until it is whole. The header's is what the source waits for; the other is said where
+               it is another. */
+            if (!told || outcome != transire_verdict_outcome(transire_gate_verdict(gate)))
+                answer(gate, TRANSIRE_ANSWER_EARLY, said, wire);
+            outcome = transire_verdict_outcome(transire_gate_verdict(gate));
             printf("target: %s verdict: %s\n", told ? "later" : "early", transire_outcome_name(outcome));
             told = true;
             break;
@@ -310,15 +387,9 @@ static int target(const char *run, int wire)
                 end -= start;
                 start = 0;
             }
-            {
-                ssize_t count = recv(wire, window + end, capacity - end, 0);
-                if (count < 0 && errno == EINTR)
-                    break;
-                if (count < 0)
-                    die("target", "recv");
-                eof = count == 0;
-                end += (size_t)count;
-            }
+            count = received(wire, window + end, capacity - end);
+            eof = count == 0;
+            end += count;
             break;
         default: /* Of a later version; nothing is lost by going on. */
             break;
@@ -338,9 +409,14 @@ static int target(const char *run, int wire)
             die("target", "leave RESUMING");
         }
         printf("target: device loaded, in STOP\n");
-        byte_to(wire, LOADED);
+        /* The driver has taken everything: now the source may know. */
+        answer(gate, TRANSIRE_ANSWER_FINAL, said, wire);
         /* What came behind the stream is in the window already, or still on its way. */
-        if ((start < end ? window[start] : byte_from(wire)) == GO) {
+        if (start < end)
+            behind = window[start];
+        else if (received(wire, &behind, 1) == 0)
+            behind = 0;
+        if (behind == GO) {
             printf("target: guest runs at the target\n");
         } else {
             printf("target: nobody says go, guest does not run here\n");
@@ -349,9 +425,15 @@ static int target(const char *run, int wire)
     } else {
         /* Whatever the device was given, it does not leave RESUMING but by a reset. */
         printf("target: device reset, with %zu bytes written\n", device.filled);
+        answer(gate, TRANSIRE_ANSWER_FINAL, said, wire);
+        /* Closed with bytes unread, a connection can take along what was said: what still comes is read, and dropped. */
+        shutdown(wire, SHUT_WR);
+        while (received(wire, window, capacity) > 0)
+            continue;
     }
     transire_gate_free(gate);
     free(window);
+    free(said);
     return outcome;
 }
 

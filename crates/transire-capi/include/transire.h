@@ -5,8 +5,9 @@
  *
  * Rules that hold for every function:
  * - Handles come from the functions that say so, go to the one that frees them, and are good between the two. A profile,
- *   a target and a verdict of transire_check never change and can be used by any number of threads at once; a gate or a
- *   sealing is used by one thread at a time, whichever. Handles of different threads share nothing that changes.
+ *   a target, an answer and a verdict of transire_check never change and can be used by any number of threads at once; a
+ *   gate or a sealing is used by one thread at a time, whichever. Handles of different threads share nothing that
+ *   changes.
  * - Buffers are the caller's. What is handed out lies in the handle, in the caller's own buffer, or is static; the
  *   comment says which, and how long it is good. Input must not change while a call looks at it.
  * - A function that can fail returns a transire_status, and writes its results only with TRANSIRE_OK, unless its comment
@@ -126,6 +127,12 @@
 // Over: `complete` of `transire_seal_query` says whether the stream was sealed or aborted.
 #define TRANSIRE_SEAL_FINISHED 4
 
+// An answer that rests on what came so far: the verdict can still worsen.
+#define TRANSIRE_ANSWER_EARLY 1
+
+// An answer that rests on everything that came: the verdict stays.
+#define TRANSIRE_ANSWER_FINAL 2
+
 // The stream that a device was saved as.
 #define TRANSIRE_ROLE_SOURCE 1
 
@@ -137,6 +144,10 @@
 
 // A file or connection that holds device streams among other things.
 #define TRANSIRE_ROLE_CONTAINER 4
+
+// An answer that was read: well formed, and not contradicting itself. Never changes, so any number of threads can use it
+// at once.
+typedef struct transire_answer transire_answer;
 
 // A gate: bytes from the wire in, verdict first, payload for the device out. Nothing comes out before the early verdict
 // admits the stream, and no sealed byte before its frame's checksum is right. One thread at a time may use it.
@@ -260,7 +271,7 @@ typedef struct transire_gate_state {
     uint64_t used;
     // Bytes of the input, from its beginning, that the verdict rests on.
     uint64_t examined;
-    // What came in: `sealed`, `profile`, or the name of a native format; none before it is known. Static.
+    // What came in: `sealed`, `profile`, `answer`, or the name of a native format; none before it is known. Static.
     struct transire_text format;
     // The native format of the stream or of the payload, or `opaque`; none before it is known. Good until the next
     // step.
@@ -322,6 +333,27 @@ typedef struct transire_seal_state {
     uint64_t total;
 } transire_seal_state;
 
+// What an answer says, but for its reasons. `size` is set to `sizeof(transire_answer_state)` before the call.
+typedef struct transire_answer_state {
+    // `sizeof(transire_answer_state)`.
+    size_t size;
+    // `TRANSIRE_ANSWER_EARLY` or `TRANSIRE_ANSWER_FINAL`.
+    uint32_t stage;
+    // The outcome of the target's verdict.
+    transire_outcome outcome;
+    // Whether the stream was read to its end and may be loaded. Only then can the guest run at the target; only a final
+    // answer says so.
+    bool complete;
+    // The stream that it answers: the checksum of its prologue. `transire_seal_is_answered_by` compares it.
+    uint32_t prologue_crc;
+    // How many reasons it names.
+    size_t reasons;
+    // The stream that it answers: its `stream_id`. `transire_seal_is_answered_by` compares it.
+    uint8_t stream_id[16];
+    // The vendor that the stream's header names. Lies in the answer.
+    struct transire_text vendor;
+} transire_answer_state;
+
 // One native format. `size` is set to `sizeof(transire_format)` before the call; all texts are static.
 typedef struct transire_format {
     // `sizeof(transire_format)`.
@@ -355,7 +387,7 @@ typedef struct transire_format {
 // The caller's buffer is too small; how much is needed was written. Nothing was changed.
 #define TRANSIRE_BUFFER_TOO_SMALL 3
 
-// The bytes are no profile or no target; the message says what is wrong, and where.
+// The bytes are no profile, no target or no answer; the message says what is wrong, and where.
 #define TRANSIRE_MALFORMED 4
 
 // Nothing has this number.
@@ -384,6 +416,9 @@ typedef struct transire_format {
 
 // A bug in the library, which was stopped at its edge. The handle takes no more calls but the one that frees it.
 #define TRANSIRE_INTERNAL 13
+
+// A gate has no answer to give: not yet, or never, since no sealed stream came whose header is well formed.
+#define TRANSIRE_NO_ANSWER 14
 
 // Load it.
 #define TRANSIRE_COMPATIBLE 0
@@ -600,6 +635,70 @@ const struct transire_verdict *transire_seal_verdict(const struct transire_seal 
 
 // Frees a sealing. NULL is none.
 void transire_seal_free(struct transire_seal *seal);
+
+// The longest answer, in bytes: a buffer of this size takes every answer, whether it is written or read. Somewhat more
+// than 64 KiB.
+size_t transire_answer_need_max(void);
+
+// Writes what the target says back to the source of the stream, to be sent by any way: `TRANSIRE_ANSWER_EARLY` can be
+// given from `TRANSIRE_GATE_VERDICT` on, `TRANSIRE_ANSWER_FINAL` once the gate is finished: at the end of the stream, or
+// where it is refused. It names the outcome and the ids of the reasons, no values.
+//
+// A final answer of a gate that is complete tells the source that the guest can run at the target: it is sent when the
+// device has taken everything, and not at all where the device has not.
+//
+// `length` receives the bytes that the answer has, whether they fit or not; 0 where there is none. With a `capacity` of 0,
+// `buffer` may be NULL. The answer is made when it is asked for: the call allocates, and frees, memory, and leaves the
+// gate as it is.
+//
+// Codes: `TRANSIRE_NO_ANSWER`, `TRANSIRE_BUFFER_TOO_SMALL`, `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_NO_MEMORY`,
+// `TRANSIRE_INTERNAL`.
+transire_status transire_gate_answer(const struct transire_gate *gate,
+                                     uint32_t stage,
+                                     uint8_t *buffer,
+                                     size_t capacity,
+                                     size_t *length);
+
+// Reads the first of the answers that come one behind the other; `eof` when nothing follows the input.
+//
+// `answer` receives a handle to be freed with `transire_answer_free`, and `size` how many bytes it has: the next answer
+// begins behind them. Where the input ends inside it and `eof` is false, `answer` receives NULL, and `size` how many
+// bytes the input must hold; never more than `transire_answer_need_max`. On `TRANSIRE_MALFORMED` there is no answer,
+// `size` is 0, and the id of the reason with words behind it is written to `message` (NUL-terminated UTF-8, as much as
+// fits into `capacity` bytes; NULL with 0 for none): nothing behind it can be read either. The input may be NULL where
+// `length` is 0.
+//
+// Whose answer it is, `transire_seal_is_answered_by` tells. What answers another stream says nothing of this one.
+//
+// Codes: `TRANSIRE_MALFORMED`, `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_NO_MEMORY`.
+transire_status transire_answer_read(const uint8_t *input,
+                                     size_t length,
+                                     bool eof,
+                                     struct transire_answer **answer,
+                                     size_t *size,
+                                     char *message,
+                                     size_t capacity);
+
+// What an answer says. Allocates nothing.
+//
+// Codes: `TRANSIRE_INVALID_ARGUMENT`.
+transire_status transire_answer_query(const struct transire_answer *answer, struct transire_answer_state *state);
+
+// The id of one reason, such as `pci_id.not-equal`: `index` counts from 0 to below `reasons` of `transire_answer_query`.
+// They ascend, and each is there once. It lies in the answer, and nothing ends it but its length. Allocates nothing.
+//
+// Codes: `TRANSIRE_NOT_FOUND`, `TRANSIRE_INVALID_ARGUMENT`.
+transire_status transire_answer_reason(const struct transire_answer *answer,
+                                       size_t index,
+                                       struct transire_text *id);
+
+// Whether an answer is to the stream of this sealing, which it is by `stream_id` and the checksum of the prologue. False
+// for NULL, and for a sealing that takes no more calls. Allocates nothing.
+bool transire_seal_is_answered_by(const struct transire_seal *seal,
+                                  const struct transire_answer *answer);
+
+// Frees an answer. NULL is none.
+void transire_answer_free(struct transire_answer *answer);
 
 // How many native formats are known.
 size_t transire_format_count(void);

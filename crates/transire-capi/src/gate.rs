@@ -110,7 +110,7 @@ pub struct GateState {
     pub used: u64,
     /// Bytes of the input, from its beginning, that the verdict rests on.
     pub examined: u64,
-    /// What came in: `sealed`, `profile`, or the name of a native format; none before it is known. Static.
+    /// What came in: `sealed`, `profile`, `answer`, or the name of a native format; none before it is known. Static.
     pub format: Text,
     /// The native format of the stream or of the payload, or `opaque`; none before it is known. Good until the next
     /// step.
@@ -134,7 +134,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    const fn core(&self) -> Result<&gate::Gate, Status> {
+    pub(crate) const fn core(&self) -> Result<&gate::Gate, Status> {
         match &self.judged.0 {
             Judged::Gate(gate) if !self.broken => Ok(gate),
             _ => Err(TRANSIRE_INTERNAL),

@@ -11,6 +11,7 @@
 //! | [`verdict`] | outcomes and reasons |
 //! | [`gate`] | bytes in, verdict first, payload out |
 //! | [`seal`] | device bytes in, a sealed stream out |
+//! | [`answer`] | what the target says back to the source |
 //! | [`formats`] | what is known here |
 //!
 //! The core and the text forms forbid unsafe code; here it turns the caller's pointers into references and slices, and
@@ -21,6 +22,7 @@
     reason = "the contract of pointers is the same for every function, and stands once at the head of transire.h"
 )]
 
+pub mod answer;
 mod call;
 pub mod device;
 pub mod formats;

@@ -144,7 +144,7 @@ pub struct Seal {
 }
 
 impl Seal {
-    const fn core(&self) -> Result<&Sealing, Status> {
+    pub(crate) const fn core(&self) -> Result<&Sealing, Status> {
         match &self.judged.0 {
             Judged::Seal { sealing, .. } if self.failed != TRANSIRE_INTERNAL => Ok(sealing),
             _ => Err(TRANSIRE_INTERNAL),

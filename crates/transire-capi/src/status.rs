@@ -17,7 +17,7 @@ pub const TRANSIRE_INVALID_ARGUMENT: Status = 1;
 pub const TRANSIRE_NO_MEMORY: Status = 2;
 /// The caller's buffer is too small; how much is needed was written. Nothing was changed.
 pub const TRANSIRE_BUFFER_TOO_SMALL: Status = 3;
-/// The bytes are no profile or no target; the message says what is wrong, and where.
+/// The bytes are no profile, no target or no answer; the message says what is wrong, and where.
 pub const TRANSIRE_MALFORMED: Status = 4;
 /// Nothing has this number.
 pub const TRANSIRE_NOT_FOUND: Status = 5;
@@ -37,6 +37,8 @@ pub const TRANSIRE_TOO_MANY_FRAMES: Status = 11;
 pub const TRANSIRE_ENDED: Status = 12;
 /// A bug in the library, which was stopped at its edge. The handle takes no more calls but the one that frees it.
 pub const TRANSIRE_INTERNAL: Status = 13;
+/// A gate has no answer to give: not yet, or never, since no sealed stream came whose header is well formed.
+pub const TRANSIRE_NO_ANSWER: Status = 14;
 
 /// The name of a code, such as `invalid argument`; `unknown code` for any other number. NUL-terminated, static.
 #[unsafe(no_mangle)]
@@ -61,6 +63,7 @@ pub(crate) const fn name(status: Status) -> &'static CStr {
         TRANSIRE_TOO_MANY_FRAMES => c"too many frames",
         TRANSIRE_ENDED => c"ended",
         TRANSIRE_INTERNAL => c"internal",
+        TRANSIRE_NO_ANSWER => c"no answer",
         _ => c"unknown code",
     }
 }

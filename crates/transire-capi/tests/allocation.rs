@@ -6,6 +6,11 @@ use std::cell::Cell;
 use std::ffi::c_char;
 use std::ptr::{null, null_mut};
 
+use transire::answer::{
+    Answer, AnswerState, TRANSIRE_ANSWER_EARLY, TRANSIRE_ANSWER_FINAL, transire_answer_free, transire_answer_need_max,
+    transire_answer_query, transire_answer_read, transire_answer_reason, transire_gate_answer,
+    transire_seal_is_answered_by,
+};
 use transire::device::{
     Profile, Target, transire_profile_free, transire_profile_read, transire_target_free, transire_target_read,
 };
@@ -28,13 +33,17 @@ thread_local! {
     static CALLS: Cell<usize> = const { Cell::new(0) };
     static LIVE: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
+    /// Size of what is only asked for, and does not count.
+    static ASKED: Cell<usize> = const { Cell::new(0) };
 }
 
 fn count(calls: usize, more: usize, less: usize) {
     CALLS.set(CALLS.get() + calls);
     let live = LIVE.get() + more.cast_signed() - less.cast_signed();
     LIVE.set(live);
-    PEAK.set(PEAK.get().max(live));
+    if more == 0 || more != ASKED.get() {
+        PEAK.set(PEAK.get().max(live));
+    }
 }
 
 // SAFETY: every call goes on to the system's allocator as it came, and its answer is returned as it is. The counters are
@@ -64,6 +73,8 @@ static COUNTING: Counting = Counting;
 
 /// What `transire_gate_new` asks for beforehand, and the most that a gate may come to hold.
 const GATE_ROOM: isize = 1 << 18;
+/// What making and reading an answer ask for beforehand.
+const ANSWER_ROOM: isize = 1 << 18;
 
 fn fixture(name: &str) -> Vec<u8> {
     let path = format!("{}/../../fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -251,6 +262,136 @@ fn what_is_freed_leaves_nothing() {
     let status = unsafe { transire_profile_read(words.as_ptr(), words.len(), &raw mut profile, room, message.len()) };
     assert!(status != TRANSIRE_OK && profile.is_null());
     assert_eq!(LIVE.get(), before);
+}
+
+/// Reads an answer: asking it allocates nothing, and freed it leaves nothing. What it held at the most; `None` for none.
+fn read_answer(bytes: &[u8]) -> Option<isize> {
+    let (mut answer, mut size): (*mut Answer, usize) = (null_mut(), 0);
+    let before = LIVE.get();
+    let held = peak_of(|| {
+        // SAFETY: slice and places are good.
+        unsafe {
+            transire_answer_read(bytes.as_ptr(), bytes.len(), true, &raw mut answer, &raw mut size, null_mut(), 0);
+        }
+    });
+    if answer.is_null() {
+        assert_eq!(LIVE.get(), before);
+        return None;
+    }
+    let calls = CALLS.get();
+    let none = Text { bytes: null(), length: 0 };
+    let mut state = AnswerState {
+        size: size_of::<AnswerState>(),
+        stage: 0,
+        outcome: 0,
+        complete: false,
+        prologue_crc: 0,
+        reasons: 0,
+        stream_id: [0; 16],
+        vendor: none,
+    };
+    let mut id = none;
+    // SAFETY: the answer lives until it is freed, and the places are good.
+    unsafe {
+        assert_eq!(transire_answer_query(answer, &raw mut state), TRANSIRE_OK);
+        for at in 0..state.reasons {
+            assert_eq!(transire_answer_reason(answer, at, &raw mut id), TRANSIRE_OK);
+        }
+        assert!(!transire_seal_is_answered_by(null(), answer));
+        assert_eq!(CALLS.get(), calls);
+        transire_answer_free(answer);
+    }
+    assert_eq!(LIVE.get(), before);
+    Some(held)
+}
+
+/// The most that is held within this, without what is only asked for: each such question is given back at once, and is
+/// of [`ANSWER_ROOM`].
+fn peak_of(work: impl FnOnce()) -> isize {
+    let before = LIVE.get();
+    ASKED.set(ANSWER_ROOM.unsigned_abs());
+    PEAK.set(before);
+    work();
+    ASKED.set(0);
+    PEAK.get() - before
+}
+
+#[test]
+fn an_answer_takes_no_more_than_was_asked_for() {
+    let (mut made, mut read, mut most) = (0, 0, 0);
+    let mut buffer = vec![0; transire_answer_need_max()];
+    let target = target(1);
+    let mut paths: Vec<_> = std::fs::read_dir(format!("{}/../../fixtures/vectors", env!("CARGO_MANIFEST_DIR")))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "bin"))
+        .collect();
+    paths.sort();
+    for path in paths {
+        let bytes = std::fs::read(&path).unwrap();
+        if let Some(held) = read_answer(&bytes) {
+            read += 1;
+            most = most.max(held);
+        }
+        let mut gate: *mut Gate = null_mut();
+        // SAFETY: all slices and places are good, and the gate is used until it is freed.
+        unsafe {
+            assert_eq!(transire_gate_new(target, null(), &raw mut gate), TRANSIRE_OK);
+            let mut at = 0;
+            loop {
+                let mut event =
+                    GateEvent { event: 0, reserved: 0, used: 0, need: 0, payload: null(), payload_length: 0 };
+                let rest = &bytes[at..];
+                assert_eq!(transire_gate_step(gate, rest.as_ptr(), rest.len(), true, &raw mut event), TRANSIRE_OK);
+                at += event.used;
+                if event.event == TRANSIRE_GATE_FINISHED {
+                    break;
+                }
+            }
+            for stage in [TRANSIRE_ANSWER_EARLY, TRANSIRE_ANSWER_FINAL] {
+                let (mut length, before) = (0, LIVE.get());
+                let held = peak_of(|| {
+                    transire_gate_answer(gate, stage, buffer.as_mut_ptr(), buffer.len(), &raw mut length);
+                });
+                assert_eq!(LIVE.get(), before);
+                if length > 0 {
+                    made += 1;
+                    most = most.max(held).max(read_answer(&buffer[..length]).unwrap());
+                }
+            }
+            transire_gate_free(gate);
+        }
+    }
+    // The longest header of all: as many reasons as there can be, and private attributes that nobody knows.
+    let longest = longest_answer();
+    assert!(longest.len() > 65_000);
+    most = most.max(read_answer(&longest).unwrap());
+    assert!(most <= ANSWER_ROOM, "{most} bytes held");
+    assert!(made > 100 && read > 10, "{made} made, {read} read");
+    // SAFETY: the target is not used again.
+    unsafe { transire_target_free(target) };
+    say(&format!("{made} answers made and {read} read; {most} bytes at the most"));
+}
+
+/// An answer with 256 reasons and a header of nearly 64 KiB.
+fn longest_answer() -> Vec<u8> {
+    use transire_core::attribute::AttributeId;
+    use transire_core::prologue::{Content, Prologue};
+    use transire_core::sealed::{self, AnswerStage, Identity};
+    let identity = Identity { vendor: "x".repeat(1024), stream_id: [7; 16], prologue_crc: 7 };
+    let ids: Vec<String> = (0..256).map(|number| format!("{number:03}.{}", "y".repeat(120))).collect();
+    let ids = ids.iter().map(String::as_str);
+    let outcome = transire_core::verdict::Outcome::Corrupt;
+    let answer = sealed::Answer::new(&identity, AnswerStage::Final, outcome, false, ids).unwrap().to_bytes();
+    let mut header = answer[32..].to_vec();
+    // Empty ones, of type 12: eight bytes each.
+    for number in 0x7000..0x7fff_u16 {
+        if header.len() + 8 <= 1 << 16 {
+            header.extend_from_slice(&AttributeId(number).0.to_le_bytes());
+            header.extend_from_slice(&[12, 0, 0, 0, 0, 0]);
+        }
+    }
+    [&Prologue::of(Content::Answer, &header).unwrap().write()[..], &header].concat()
 }
 
 /// Shows a count of what was proved. The test runner holds back what the printing macros write, and this is to be seen.

@@ -45,7 +45,7 @@ fn write_seeds() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let folder = root.join("crates/transire-core/fuzz/corpus/capi");
     std::fs::create_dir_all(&folder).expect("the tree can be written");
-    let seeds: [(&str, &[u8], &str); 8] = [
+    let seeds: [(&str, &[u8], &str); 9] = [
         ("native", &[1, 255], "fixtures/mtty/mtty2-both-ports.bin"),
         ("native-in-phases", &[0b1, 23], "fixtures/mtty/mtty2-both-ports.bin"),
         ("native-opaque", &[0b1_0111, 9], "fixtures/mtty/mtty1-text.bin"),
@@ -53,6 +53,7 @@ fn write_seeds() {
         ("sealed", &[0b1, 100], "fixtures/vectors/sealed-example-blake3.bin"),
         ("sealed-read-on", &[0b1000, 7], "fixtures/vectors/sealed-example-none.bin"),
         ("header-silent", &[0b110_0001, 255], "fixtures/vectors/header-without-ports.bin"),
+        ("answer", &[0, 30], "fixtures/vectors/answer-example.bin"),
         ("profile", &[], "fixtures/vectors/profile-all-attributes.bin"),
     ];
     for (name, head, path) in seeds {

@@ -123,10 +123,10 @@ static void versions(void)
 
     CHECK(transire_abi_version() == ((uint32_t)TRANSIRE_ABI_MAJOR << 16 | TRANSIRE_ABI_MINOR));
     CHECK(strchr(transire_version(), '.') != NULL);
-    for (code = TRANSIRE_OK; code <= TRANSIRE_INTERNAL; code++)
+    for (code = TRANSIRE_OK; code <= TRANSIRE_NO_ANSWER; code++)
         CHECK(strcmp(transire_status_name(code), "unknown code") != 0);
     CHECK(strcmp(transire_status_name(TRANSIRE_OK), "ok") == 0);
-    CHECK(strcmp(transire_status_name(TRANSIRE_INTERNAL + 1), "unknown code") == 0);
+    CHECK(strcmp(transire_status_name(TRANSIRE_NO_ANSWER + 1), "unknown code") == 0);
     CHECK(strcmp(transire_status_name(INT32_MIN), "unknown code") == 0);
     CHECK(strcmp(transire_status_name(INT32_MAX), "unknown code") == 0);
     for (code = 0; code < 8; code++)
@@ -868,6 +868,268 @@ static void sealing(void)
     free(label);
 }
 
+/* What a gate says back, in a buffer of exactly its size and of one byte less. */
+static struct bytes answer_of(const transire_gate *gate, uint32_t stage)
+{
+    struct bytes answer = {NULL, 0};
+    size_t length = SIZE_MAX, again = SIZE_MAX;
+
+    CHECK(transire_gate_answer(gate, stage, NULL, 0, &length) == TRANSIRE_BUFFER_TOO_SMALL);
+    CHECK(length > 32 && length <= transire_answer_need_max());
+    answer.at = malloc(length);
+    answer.length = length;
+    answer.at[0] = 'x';
+    CHECK(transire_gate_answer(gate, stage, answer.at, length - 1, &again) == TRANSIRE_BUFFER_TOO_SMALL);
+    CHECK(again == length && answer.at[0] == 'x');
+    CHECK(transire_gate_answer(gate, stage, answer.at, length, &again) == TRANSIRE_OK && again == length);
+    return answer;
+}
+
+/* The first answer in these bytes. */
+static transire_answer *answer_in(struct bytes bytes)
+{
+    transire_answer *answer = NULL;
+    size_t size = 0;
+
+    CHECK(transire_answer_read(bytes.at, bytes.length, false, &answer, &size, NULL, 0) == TRANSIRE_OK);
+    CHECK(answer != NULL && size > 32 && size <= bytes.length);
+    return answer;
+}
+
+static transire_answer_state said_by(const transire_answer *answer)
+{
+    transire_answer_state state;
+
+    memset(&state, 0xff, sizeof state);
+    state.size = sizeof state;
+    CHECK(transire_answer_query(answer, &state) == TRANSIRE_OK && state.size == sizeof state);
+    return state;
+}
+
+/* The target's answer on what goes before the guest is stopped, and on the rest, as the source hears it. */
+static void answers(void)
+{
+    transire_target *targets[2];
+    struct bytes initial = fixture("precopy/mtty2-both-ports.precopy-part.bin");
+    struct bytes rest = fixture("precopy/mtty2-both-ports.stopcopy-part.bin");
+    transire_seal_options options = seal_options(TRANSIRE_DIGEST_BLAKE3, "mtty");
+    transire_profile *profile = profile_of(TWO_PORTS);
+    size_t refused;
+
+    targets[0] = target_of(TWO_PORTS);
+    targets[1] = target_of(ONE_PORT);
+    for (refused = 0; refused < 2; refused++) {
+        struct bytes wire = {NULL, 0}, early, last;
+        transire_gate *gate = gate_of(targets[refused], TRANSIRE_GATE_FOLLOWED);
+        transire_gate_event event;
+        transire_seal_event aborted;
+        transire_seal *seal = NULL, *other = NULL;
+        transire_answer *answer;
+        transire_answer_state state;
+        transire_text id;
+        size_t at = 0, length = SIZE_MAX;
+        uint8_t byte = 'x';
+
+        CHECK(transire_seal_new(profile, &options, &seal) == TRANSIRE_OK);
+        options.stream_id[0]++;
+        CHECK(transire_seal_new(profile, &options, &other) == TRANSIRE_OK);
+        options.stream_id[0]--;
+        /* The guest runs. */
+        CHECK(seal_into(seal, TRANSIRE_PHASE_INITIAL, initial, TRANSIRE_FLOW_FLUSH, &wire) == TRANSIRE_OK);
+        CHECK(transire_gate_answer(gate, TRANSIRE_ANSWER_EARLY, NULL, 0, &length) == TRANSIRE_NO_ANSWER);
+        CHECK(length == 0);
+        do {
+            CHECK(transire_gate_step(gate, wire.at + at, wire.length - at, false, &event) == TRANSIRE_OK);
+            at += event.used;
+        } while (event.event != TRANSIRE_GATE_VERDICT);
+        /* What refuses the stream is final at once. */
+        CHECK(transire_gate_answer(gate, TRANSIRE_ANSWER_FINAL, &byte, 1, &length) ==
+              (refused ? TRANSIRE_BUFFER_TOO_SMALL : TRANSIRE_NO_ANSWER));
+        CHECK((length > 0) == refused && byte == 'x' && state_of(gate).finished == refused);
+        early = answer_of(gate, TRANSIRE_ANSWER_EARLY);
+        answer = answer_in(early);
+        CHECK(transire_seal_is_answered_by(seal, answer) && !transire_seal_is_answered_by(other, answer));
+        state = said_by(answer);
+        CHECK(state.stage == TRANSIRE_ANSWER_EARLY && !state.complete && state.reasons == refused);
+        CHECK(state.outcome == (refused ? TRANSIRE_INCOMPATIBLE : TRANSIRE_COMPATIBLE));
+        CHECK(memcmp(state.stream_id, options.stream_id, 16) == 0 && is(state.vendor, "mtty"));
+        CHECK(memcmp(wire.at + 28, (uint8_t[]){(uint8_t)state.prologue_crc, (uint8_t)(state.prologue_crc >> 8),
+                                               (uint8_t)(state.prologue_crc >> 16), (uint8_t)(state.prologue_crc >> 24)},
+                     4) == 0);
+        if (refused) {
+            CHECK(transire_answer_reason(answer, 0, &id) == TRANSIRE_OK && is(id, "nr_ports.not-equal"));
+        }
+        id = text_of("as it was");
+        CHECK(transire_answer_reason(answer, state.reasons, &id) == TRANSIRE_NOT_FOUND && is(id, "as it was"));
+        CHECK(transire_answer_reason(answer, SIZE_MAX, &id) == TRANSIRE_NOT_FOUND);
+        transire_answer_free(answer);
+        /* The guest is stopped, where it is not refused. */
+        if (!refused)
+            CHECK(seal_into(seal, TRANSIRE_PHASE_STOP_COPY, rest, TRANSIRE_FLOW_END, &wire) == TRANSIRE_OK);
+        do {
+            CHECK(transire_gate_step(gate, wire.at + at, wire.length - at, false, &event) == TRANSIRE_OK);
+            at += event.used;
+        } while (event.event != TRANSIRE_GATE_FINISHED);
+        last = answer_of(gate, TRANSIRE_ANSWER_FINAL);
+        answer = answer_in(last);
+        state = said_by(answer);
+        CHECK(state.stage == TRANSIRE_ANSWER_FINAL && state.complete == !refused && state.reasons == refused);
+        /* A sealing that has ended, or was aborted, still knows its answers. */
+        if (refused)
+            CHECK(transire_seal_abort(seal, text_of("refused"), &aborted) == TRANSIRE_OK);
+        CHECK(transire_seal_is_answered_by(seal, answer) && !transire_seal_is_answered_by(other, answer));
+        transire_answer_free(answer);
+        free(early.at);
+        free(last.at);
+        free(wire.at);
+        transire_gate_free(gate);
+        transire_seal_free(other);
+        transire_seal_free(seal);
+    }
+
+    /* A native stream names nobody who could be answered. */
+    {
+        struct bytes native = fixture("mtty2-both-ports.bin"), out = {NULL, 0};
+        transire_gate *gate = gate_of(targets[0], 0);
+        size_t length;
+
+        pass(gate, native, native.length, &out);
+        CHECK(transire_gate_answer(gate, TRANSIRE_ANSWER_EARLY, NULL, 0, &length) == TRANSIRE_NO_ANSWER);
+        CHECK(transire_gate_answer(gate, TRANSIRE_ANSWER_FINAL, NULL, 0, &length) == TRANSIRE_NO_ANSWER);
+        CHECK(length == 0);
+        free(native.at);
+        free(out.at);
+        transire_gate_free(gate);
+    }
+    transire_profile_free(profile);
+    transire_target_free(targets[0]);
+    transire_target_free(targets[1]);
+    free(initial.at);
+    free(rest.at);
+}
+
+static void answer_arguments(void)
+{
+    transire_target *target = target_of(ONE_PORT);
+    struct bytes stream = sealed_of("mtty2-both-ports.bin", TWO_PORTS, TRANSIRE_DIGEST_NONE), out = {NULL, 0};
+    transire_gate *gate = gate_of(target, 0);
+    transire_answer *answer, *marked = (transire_answer *)1;
+    transire_answer_state state;
+    transire_profile *profile = profile_of(TWO_PORTS);
+    transire_seal_options options = seal_options(TRANSIRE_DIGEST_NONE, "mtty");
+    transire_seal *seal = NULL;
+    transire_text id;
+    struct bytes last, both;
+    uint8_t longer[sizeof state + 16], *whole;
+    char message[64], one[1] = {'x'};
+    size_t length, size, at;
+
+    CHECK(transire_answer_need_max() == 32 + 65536);
+    pass(gate, stream, stream.length, &out);
+    CHECK(transire_gate_answer(NULL, TRANSIRE_ANSWER_FINAL, NULL, 0, &length) == TRANSIRE_INVALID_ARGUMENT);
+    CHECK(transire_gate_answer(gate, TRANSIRE_ANSWER_FINAL, NULL, 0, NULL) == TRANSIRE_INVALID_ARGUMENT);
+    CHECK(transire_gate_answer(gate, TRANSIRE_ANSWER_FINAL, NULL, 1, &length) == TRANSIRE_INVALID_ARGUMENT);
+    CHECK(length == 0);
+    CHECK(transire_gate_answer(gate, 0, NULL, 0, &length) == TRANSIRE_INVALID_ARGUMENT);
+    CHECK(transire_gate_answer(gate, TRANSIRE_ANSWER_FINAL + 1, NULL, 0, &length) == TRANSIRE_INVALID_ARGUMENT);
+    CHECK(transire_gate_answer(gate, UINT32_MAX, NULL, 0, &length) == TRANSIRE_INVALID_ARGUMENT);
+    last = answer_of(gate, TRANSIRE_ANSWER_EARLY);
+    free(last.at);
+    last = answer_of(gate, TRANSIRE_ANSWER_FINAL);
+    whole = malloc(transire_answer_need_max());
+    CHECK(transire_gate_answer(gate, TRANSIRE_ANSWER_FINAL, whole, transire_answer_need_max(), &length) == TRANSIRE_OK);
+    CHECK(length == last.length && memcmp(whole, last.at, length) == 0);
+    free(whole);
+
+    /* Cut anywhere: how much must be there is said, or that it is none. Nothing is read beyond the bytes. */
+    for (at = 0; at <= last.length; at++) {
+        struct bytes cut = append((struct bytes){NULL, 0}, last.at, at);
+
+        answer = marked;
+        CHECK(transire_answer_read(cut.at, cut.length, false, &answer, &size, message, sizeof message) == TRANSIRE_OK);
+        CHECK((answer == NULL) == (at < last.length) && message[0] == '\0');
+        CHECK(size == (at < 8 ? 8 : at < 32 ? 32 : last.length));
+        transire_answer_free(answer);
+        answer = marked;
+        CHECK(transire_answer_read(cut.at, cut.length, true, &answer, &size, message, sizeof message) ==
+              (at < last.length ? TRANSIRE_MALFORMED : TRANSIRE_OK));
+        CHECK((answer == NULL) == (at < last.length) && size == (at < last.length ? 0 : last.length));
+        CHECK((strstr(message, ".truncated: ") != NULL) == (at < last.length));
+        transire_answer_free(answer);
+        free(cut.at);
+    }
+    /* Each byte damaged. */
+    for (at = 0; at < last.length; at++) {
+        last.at[at] ^= 0x10;
+        answer = marked;
+        CHECK(transire_answer_read(last.at, last.length, false, &answer, &size, message, sizeof message) ==
+              TRANSIRE_MALFORMED);
+        CHECK(answer == NULL && size == 0 && strchr(message, ':') != NULL);
+        last.at[at] ^= 0x10;
+    }
+    /* A stream is none. */
+    CHECK(transire_answer_read(stream.at, stream.length, true, &answer, &size, message, sizeof message) ==
+          TRANSIRE_MALFORMED);
+    CHECK(strncmp(message, "prologue.content: ", 18) == 0);
+    /* Two, one behind the other. */
+    both = append(append((struct bytes){NULL, 0}, last.at, last.length), last.at, last.length);
+    for (at = 0; at < both.length; at += size) {
+        answer = NULL;
+        CHECK(transire_answer_read(both.at + at, both.length - at, true, &answer, &size, NULL, 0) == TRANSIRE_OK);
+        CHECK(answer != NULL && size == last.length);
+        transire_answer_free(answer);
+        if (size == 0)
+            break;
+    }
+    free(both.at);
+
+    answer = marked;
+    CHECK(transire_answer_read(NULL, 0, false, &answer, &size, NULL, 0) == TRANSIRE_OK && answer == NULL && size == 8);
+    answer = marked;
+    CHECK(transire_answer_read(NULL, 1, true, &answer, &size, NULL, 0) == TRANSIRE_INVALID_ARGUMENT);
+    CHECK(answer == NULL && size == 0);
+    CHECK(transire_answer_read(last.at, SIZE_MAX, true, &answer, &size, NULL, 0) == TRANSIRE_INVALID_ARGUMENT);
+    CHECK(transire_answer_read(last.at, last.length, true, NULL, &size, NULL, 0) == TRANSIRE_INVALID_ARGUMENT);
+    CHECK(transire_answer_read(last.at, last.length, true, &answer, NULL, NULL, 0) == TRANSIRE_INVALID_ARGUMENT);
+    CHECK(transire_answer_read(last.at, last.length, true, &answer, &size, NULL, 1) == TRANSIRE_INVALID_ARGUMENT);
+    CHECK(transire_answer_read(last.at, 3, true, &answer, &size, one, 0) == TRANSIRE_MALFORMED && one[0] == 'x');
+    CHECK(transire_answer_read(last.at, 3, true, &answer, &size, one, 1) == TRANSIRE_MALFORMED && one[0] == '\0');
+
+    answer = answer_in(last);
+    CHECK(transire_answer_query(NULL, &state) == TRANSIRE_INVALID_ARGUMENT);
+    CHECK(transire_answer_query(answer, NULL) == TRANSIRE_INVALID_ARGUMENT);
+    for (size = 0; size < sizeof state; size++) {
+        state.size = size;
+        CHECK(transire_answer_query(answer, &state) == TRANSIRE_INVALID_ARGUMENT);
+    }
+    state.size = SIZE_MAX;
+    CHECK(transire_answer_query(answer, &state) == TRANSIRE_INVALID_ARGUMENT);
+    memset(longer, 0xff, sizeof longer);
+    state.size = sizeof longer;
+    memcpy(longer, &state.size, sizeof state.size);
+    CHECK(transire_answer_query(answer, (transire_answer_state *)(void *)longer) == TRANSIRE_OK);
+    for (at = sizeof state; at < sizeof longer; at++)
+        CHECK(longer[at] == 0);
+    CHECK(transire_answer_reason(NULL, 0, &id) == TRANSIRE_INVALID_ARGUMENT);
+    CHECK(transire_answer_reason(answer, 0, NULL) == TRANSIRE_INVALID_ARGUMENT);
+    CHECK(transire_seal_new(profile, &options, &seal) == TRANSIRE_OK);
+    CHECK(!transire_seal_is_answered_by(NULL, answer) && !transire_seal_is_answered_by(seal, NULL));
+    CHECK(!transire_seal_is_answered_by(NULL, NULL));
+    /* The same stream_id in another header: not the same stream. */
+    CHECK(!transire_seal_is_answered_by(seal, answer));
+    /* The gate that it came from is not needed. */
+    transire_gate_free(gate);
+    CHECK(said_by(answer).outcome == TRANSIRE_INCOMPATIBLE);
+    transire_answer_free(answer);
+    transire_answer_free(NULL);
+    transire_seal_free(seal);
+    transire_profile_free(profile);
+    transire_target_free(target);
+    free(last.at);
+    free(stream.at);
+    free(out.at);
+}
+
 /* One gate and one sealing a thread, before one target and from one profile. */
 struct shared {
     const transire_target *target;
@@ -913,20 +1175,26 @@ static void without_memory(void)
 {
     transire_target *target = target_of(TWO_PORTS), *no_target = NULL;
     transire_profile *profile = profile_of(TWO_PORTS), *no_profile = NULL;
-    struct bytes stream = sealed_of("mtty2-both-ports.bin", TWO_PORTS, TRANSIRE_DIGEST_NONE);
+    struct bytes stream = sealed_of("mtty2-both-ports.bin", TWO_PORTS, TRANSIRE_DIGEST_NONE), early;
     transire_seal_options options = seal_options(TRANSIRE_DIGEST_NONE, "mtty");
     transire_gate *gate = gate_of(target, 0), *no_gate = NULL, *refused = gate_of(target, 0);
     transire_gate_event event;
     transire_seal *no_seal = NULL;
     transire_verdict *no_verdict = NULL;
+    transire_answer *no_answer = NULL;
     transire_reason reason;
     struct rlimit limit;
     char buffer[4096];
-    size_t length, at = 0;
+    size_t length, size, at = 0;
     void *taken, **last = NULL;
 
     reason.size = sizeof reason;
     CHECK(transire_gate_step(refused, stream.at, 3, true, &event) == TRANSIRE_OK);
+    do {
+        CHECK(transire_gate_step(gate, stream.at + at, stream.length - at, true, &event) == TRANSIRE_OK);
+        at += event.used;
+    } while (event.event != TRANSIRE_GATE_VERDICT);
+    early = answer_of(gate, TRANSIRE_ANSWER_EARLY);
     getrlimit(RLIMIT_AS, &limit);
     limit.rlim_cur = 1;
     CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
@@ -944,6 +1212,9 @@ static void without_memory(void)
     CHECK(transire_seal_new(profile, &options, &no_seal) == TRANSIRE_NO_MEMORY);
     CHECK(transire_verdict_reason(transire_gate_verdict(refused), 0, buffer, sizeof buffer, &reason) ==
           TRANSIRE_NO_MEMORY);
+    CHECK(transire_gate_answer(gate, TRANSIRE_ANSWER_EARLY, NULL, 0, &length) == TRANSIRE_NO_MEMORY && length == 0);
+    CHECK(transire_answer_read(early.at, early.length, true, &no_answer, &size, NULL, 0) == TRANSIRE_NO_MEMORY);
+    CHECK(!no_answer && size == 0);
     CHECK(!no_target && !no_profile && !no_verdict && !no_gate && !no_seal);
     /* A gate that stands goes on to its end. */
     do {
@@ -958,6 +1229,9 @@ static void without_memory(void)
     }
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_AS, &limit);
+    free(early.at);
+    early = answer_of(gate, TRANSIRE_ANSWER_FINAL);
+    free(early.at);
     transire_gate_free(gate);
     transire_gate_free(refused);
     transire_profile_free(profile);
@@ -982,6 +1256,8 @@ int main(int count, char **arguments)
         gates();
         gate_arguments();
         sealing();
+        answers();
+        answer_arguments();
         threads();
     }
     printf("%lu checks, %d failed\n", checks, failures);

@@ -7,14 +7,15 @@ use std::fmt::Write as _;
 use std::mem::{align_of, offset_of, size_of};
 use std::path::{Path, PathBuf};
 
+use transire::answer::AnswerState;
 use transire::gate::{GateEvent, GateOptions, GateState};
 use transire::seal::{SealEvent, SealOptions, SealState};
 use transire::text::Text;
 use transire::verdict::Reason;
 
 /// In the order in which the header tells them.
-const SOURCES: [&str; 8] =
-    ["version.rs", "status.rs", "text.rs", "device.rs", "verdict.rs", "gate.rs", "seal.rs", "formats.rs"];
+const SOURCES: [&str; 9] =
+    ["version.rs", "status.rs", "text.rs", "device.rs", "verdict.rs", "gate.rs", "seal.rs", "answer.rs", "formats.rs"];
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -84,6 +85,7 @@ fn abi(header: &str) -> String {
         }
         "transire_seal_event" SealEvent { event reserved used need head head_length payload payload_length }
         "transire_seal_state" SealState { size finished complete total }
+        "transire_answer_state" AnswerState { size stage outcome complete prologue_crc reasons stream_id vendor }
         "transire_format" transire::formats::Format { size role judged_within hold reserved name vendor title }
     }
     out

@@ -9,10 +9,10 @@
 //! driver gave in pre-copy and in stop-copy; another plays the target's, with a device that has the driver's rules.
 //!
 //! Exit codes: 0 the guest runs at the target; 1 it was refused; 5 it was aborted or cut, and the guest runs at the source;
-//! 2 the run itself failed. Around the stream go three bytes that are this example's own: back comes the target's outcome
-//! after the early verdict, and at the end that the device is loaded; then the source says go. A connection that closes
-//! instead is a no. The guest is never in two places: the source gives it up before it says go, and the target waits for
-//! that.
+//! 2 the run itself failed. Back over the same socket come the target's answers: the early one after its early verdict,
+//! which the source waits for before it stops the guest, and the final one when the device is loaded, or is not to be. One
+//! byte is this example's own: behind the stream the source says go. A connection that closes instead is a no. The guest is
+//! never in two places: the source gives it up before it says go, and the target waits for that.
 
 use std::error::Error;
 use std::io::{self, ErrorKind, Read, Write};
@@ -27,18 +27,17 @@ use transire_core::format::{Driver, Phase};
 use transire_core::gate::{Gate, Input, Options, Output};
 use transire_core::report::reports;
 use transire_core::seal::{Flow, SealEvent, Sealing};
-use transire_core::sealed::{Digest, FRAME_HEAD, FRAME_MAX, SealOptions};
+use transire_core::sealed::{Answer, AnswerStage, Digest, FRAME_HEAD, FRAME_MAX, SealOptions};
 use transire_core::vendors::VENDORS;
 use transire_core::vendors::mtty::driver::Device;
-use transire_core::verdict::Outcome;
+use transire_core::verdict::{Outcome, Verdict};
 use transire_text::{load_profile, load_target};
 
 /// What the device is, as each side's administrator has written it down.
 const TWO_PORTS: &str = "vendor = \"mtty\"\n[attributes]\nnr_ports = 2\n";
 const ONE_PORT: &str = "vendor = \"mtty\"\n[attributes]\nnr_ports = 1\n";
 
-/// Bytes around the stream.
-const LOADED: u8 = b'l';
+/// The byte behind the stream.
 const GO: u8 = b'g';
 
 /// Exit codes besides the outcomes.
@@ -83,14 +82,42 @@ fn device_gives(folder: &Path, part: &str) -> io::Result<Vec<u8>> {
     std::fs::read(folder.join(format!("mtty2-both-ports.{part}-part.bin")))
 }
 
-/// One of the bytes around the stream; `None` when the connection is closed.
-fn byte_from(wire: &mut UnixStream) -> Option<u8> {
-    let mut byte = [0];
-    wire.read_exact(&mut byte).is_ok().then_some(byte[0])
+/// Waits for the target's next answer, and prints it. `None` where none comes that is to this stream. `back` has what came
+/// behind the last one. A VMM would not wait for ever.
+fn answered(wire: &mut UnixStream, back: &mut Vec<u8>, sealing: &Sealing) -> Option<Answer> {
+    let mut eof = false;
+    let answer = loop {
+        match Answer::read_first(back, eof, &mut Verdict::new()) {
+            Ok(Ok((answer, used))) => {
+                back.drain(..used);
+                break answer;
+            }
+            Ok(Err(need)) => {
+                let missing = need.saturating_sub(back.len()).try_into().unwrap_or(u64::MAX);
+                eof = wire.take(missing).read_to_end(back).map_or(true, |count| count == 0);
+            }
+            Err(_) => {
+                println!("source: the target says nothing");
+                return None;
+            }
+        }
+    };
+    // What answers another stream says nothing of this one.
+    if !sealing.is_answered_by(&answer) {
+        println!("source: the target answers another stream");
+        return None;
+    }
+    let complete = if answer.is_complete() { ", complete" } else { "" };
+    print!("source: {} answer: {}{complete}", answer.stage().name(), answer.outcome());
+    for (at, id) in answer.reasons().enumerate() {
+        print!("{} {id}", if at == 0 { ":" } else { "," });
+    }
+    println!();
+    Some(answer)
 }
 
-fn source_keeps(why: &str) -> u8 {
-    println!("source: {why}\nsource: device in STOP_COPY, taken back to RUNNING, guest runs at the source");
+fn source_keeps() -> u8 {
+    println!("source: device in STOP_COPY, taken back to RUNNING, guest runs at the source");
     STOPPED
 }
 
@@ -107,17 +134,20 @@ fn source(run: &str, folder: &Path, wire: &mut UnixStream) -> Result<u8, Failure
     };
     let mut sealing = Sealing::begin(VENDORS, profile, &options)?;
 
-    // Pre-copy: the guest runs. What identifies the device goes out at once, and the target says what it thinks of it.
+    // Pre-copy: the guest runs. What identifies the device goes out at once, and the target says what it thinks of it
+    // before anything else is done.
     let bytes = device_gives(folder, "precopy")?;
     println!("source: pre-copy, {} bytes of the device", bytes.len());
     // A target that refuses the header may be gone before the rest is sent: what it said is there all the same.
     _ = seal_and_send(&mut sealing, Phase::Initial, &bytes, Flow::Flush, wire);
-    let said = byte_from(wire);
-    if said != Some(Outcome::Compatible.exit_code()) {
-        let outcome = Outcome::ALL.into_iter().find(|outcome| Some(outcome.exit_code()) == said);
-        println!("source: the target says {}", outcome.map_or("nothing", Outcome::name));
+    let mut back = Vec::new();
+    let said = answered(wire, &mut back, &sealing).map(|answer| answer.outcome());
+    if said != Some(Outcome::Compatible) {
+        if let SealEvent::Bytes(bytes) = sealing.abort("the target does not take it")?.event {
+            _ = wire.write_all(bytes);
+        }
         println!("source: device in PRE_COPY, taken back to RUNNING; the guest was never stopped");
-        return Ok(outcome.filter(|outcome| *outcome == Outcome::Incompatible).map_or(STOPPED, Outcome::exit_code));
+        return Ok(said.filter(|outcome| *outcome == Outcome::Incompatible).map_or(STOPPED, Outcome::exit_code));
     }
 
     // Stop-copy: the guest stands still until the target has the device, or it runs on here.
@@ -126,7 +156,7 @@ fn source(run: &str, folder: &Path, wire: &mut UnixStream) -> Result<u8, Failure
     match run {
         "aborted" => {
             if let SealEvent::Bytes(bytes) = sealing.abort("operator cancelled")?.event {
-                wire.write_all(bytes)?;
+                _ = wire.write_all(bytes);
             }
         }
         "cut" => {
@@ -135,31 +165,45 @@ fn source(run: &str, folder: &Path, wire: &mut UnixStream) -> Result<u8, Failure
                 wire.write_all(&head)?;
                 wire.write_all(&payload[..payload.len() / 2])?;
             }
-            wire.shutdown(Shutdown::Write)?;
+            wire.shutdown(Shutdown::Both)?;
         }
         _ => {
-            if seal_and_send(&mut sealing, Phase::StopCopy, &bytes, Flow::End, wire).is_err() {
-                return Ok(source_keeps("the connection is gone"));
-            }
+            // A target that is gone shows below: what it said before is there all the same.
+            _ = seal_and_send(&mut sealing, Phase::StopCopy, &bytes, Flow::End, wire);
         }
     }
 
-    // Only a target that says so has the device: everything else is a no. From here on the guest is not the source's.
-    if byte_from(wire) != Some(LOADED) {
-        return Ok(source_keeps("the target has not taken it"));
+    // Only a target whose final answer says so has the device: everything else is a no. An early answer says that the
+    // target has come to know more.
+    let said = loop {
+        let said = answered(wire, &mut back, &sealing);
+        if said.as_ref().is_none_or(|answer| answer.stage() == AnswerStage::Final) {
+            break said;
+        }
+    };
+    if !said.is_some_and(|answer| answer.is_complete()) {
+        return Ok(source_keeps());
     }
-    // Whether the other end is still there shows at its side.
+    // From here on the guest is not the source's. Whether the other end is still there shows at its side.
     _ = wire.write_all(&[GO]);
-    println!("source: the target has taken it\nsource: device in STOP, to be released");
+    println!("source: device in STOP, to be released");
     Ok(GOOD)
 }
 
 // The target.
 
+/// Sends an answer to the source. A source that is gone hears nothing, and takes it for a no.
+fn answer(gate: &Gate, stage: AnswerStage, wire: &mut UnixStream) {
+    // Nobody can be answered where what came is no sealed stream whose header can be believed.
+    if let Some(answer) = gate.answer(stage) {
+        _ = wire.write_all(&answer.to_bytes());
+    }
+}
+
 fn target(run: &str, wire: &mut UnixStream) -> Result<u8, Failure> {
     let (ports, text) = if run == "refused" { (1, ONE_PORT) } else { (2, TWO_PORTS) };
     let known = Arc::new(load_target(text.as_bytes(), VENDORS)?);
-    // The connection stays open for the answer, so the source does not end it behind the stream.
+    // The connection stays open for the answers, so the source does not end it behind the stream.
     let options = Options { input: Input::Sealed, exact: false, ..Options::default() };
     let mut gate = Gate::new(VENDORS, Some(known), options);
     // The model of the kernel's driver: what was written is looked at once the header is there, and loaded when the
@@ -168,7 +212,7 @@ fn target(run: &str, wire: &mut UnixStream) -> Result<u8, Failure> {
 
     let mut window = vec![0; WINDOW];
     let (mut start, mut end) = (0, 0);
-    let (mut eof, mut told) = (false, false);
+    let (mut eof, mut told) = (false, None);
     loop {
         let step = gate.step(&window[start..end], eof);
         start += step.used;
@@ -177,12 +221,13 @@ fn target(run: &str, wire: &mut UnixStream) -> Result<u8, Failure> {
             Output::Verdict => {
                 let outcome = gate.verdict().outcome();
                 // Of a payload that states its source itself there are two verdicts: on the header, and on the payload,
-                // which is held here until it is whole. The header's is what the source waits for.
-                if !told {
-                    wire.write_all(&[outcome.exit_code()])?;
+                // which is held here until it is whole. The header's is what the source waits for; the other is said
+                // where it is another.
+                if told != Some(outcome) {
+                    answer(&gate, AnswerStage::Early, wire);
                 }
-                println!("target: {} verdict: {outcome}", if told { "later" } else { "early" });
-                told = true;
+                println!("target: {} verdict: {outcome}", if told.is_some() { "later" } else { "early" });
+                told = Some(outcome);
             }
             Output::Deliver(payload) => {
                 device.write(payload).map_err(|_| "the device refuses what is written")?;
@@ -219,9 +264,12 @@ fn target(run: &str, wire: &mut UnixStream) -> Result<u8, Failure> {
     if gate.is_complete() {
         device.resume().map_err(|_| "the device does not leave RESUMING")?;
         println!("target: device loaded, in STOP");
-        wire.write_all(&[LOADED])?;
+        // The driver has taken everything: now the source may know.
+        answer(&gate, AnswerStage::Final, wire);
         // What came behind the stream is in the window already, or still on its way.
-        let behind = if start < end { Some(window[start]) } else { byte_from(wire) };
+        let mut byte = [0];
+        let behind =
+            if start < end { Some(window[start]) } else { wire.read_exact(&mut byte).is_ok().then_some(byte[0]) };
         if behind == Some(GO) {
             println!("target: guest runs at the target");
         } else {
@@ -231,6 +279,10 @@ fn target(run: &str, wire: &mut UnixStream) -> Result<u8, Failure> {
     } else {
         // Whatever the device was given, it does not leave RESUMING but by a reset.
         println!("target: device reset, with {written} bytes written");
+        answer(&gate, AnswerStage::Final, wire);
+        // Closed with bytes unread, a connection can take along what was said: what still comes is read, and dropped.
+        _ = wire.shutdown(Shutdown::Write);
+        _ = io::copy(wire, &mut io::sink());
     }
     Ok(outcome)
 }

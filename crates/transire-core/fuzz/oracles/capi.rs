@@ -4,6 +4,11 @@
 use std::ffi::CStr;
 use std::sync::Arc;
 
+use transire::answer::{
+    Answer, AnswerState, TRANSIRE_ANSWER_EARLY, TRANSIRE_ANSWER_FINAL, transire_answer_free, transire_answer_need_max,
+    transire_answer_query, transire_answer_read, transire_answer_reason, transire_gate_answer,
+    transire_seal_is_answered_by,
+};
 use transire::device::{
     Profile, TRANSIRE_FORM_CANONICAL, Target, transire_profile_free, transire_profile_read, transire_profile_write,
     transire_target_free, transire_target_read,
@@ -19,7 +24,9 @@ use transire::seal::{
     TRANSIRE_SEAL_WRITE, transire_seal_abort, transire_seal_free, transire_seal_new, transire_seal_query,
     transire_seal_step, transire_seal_verdict,
 };
-use transire::status::{TRANSIRE_BUFFER_TOO_SMALL, TRANSIRE_MALFORMED, TRANSIRE_NOT_FOUND, TRANSIRE_OK};
+use transire::status::{
+    TRANSIRE_BUFFER_TOO_SMALL, TRANSIRE_MALFORMED, TRANSIRE_NO_ANSWER, TRANSIRE_NOT_FOUND, TRANSIRE_OK,
+};
 use transire::text::Text;
 use transire::verdict::{
     Reason, Verdict, transire_check, transire_outcome_name, transire_verdict_count, transire_verdict_dropped,
@@ -29,9 +36,9 @@ use transire_core::attribute::Attributes;
 use transire_core::format::Phase;
 use transire_core::gate::{Options, Output};
 use transire_core::judge::judge;
-use transire_core::report::{Report, reports};
+use transire_core::report::{Report, report, reports};
 use transire_core::seal::{Flow, Sealing};
-use transire_core::sealed::Digest;
+use transire_core::sealed::{AnswerStage, Digest};
 use transire_core::vendors::VENDORS;
 use transire_core::{gate, profile, seal, sealed, target, verdict};
 use transire_text::{load_profile, load_target};
@@ -45,6 +52,7 @@ pub(crate) fn capi(input: &[u8]) {
     let [choice, chunk, rest @ ..] = input else { return };
     let chunk = 1 + usize::from(*chunk);
     devices(rest);
+    answers(chunk, rest);
     through_gate(*choice, chunk, rest);
     // And as what a gate takes, however unlikely the input is that.
     let stream = through_seal(*choice, chunk, rest);
@@ -197,6 +205,110 @@ fn devices(input: &[u8]) {
     }
 }
 
+/// The input as answers, one behind the other, the first of them from a buffer that grows.
+fn answers(chunk: usize, input: &[u8]) {
+    let (mut start, mut end) = (0, chunk.min(input.len()));
+    while start < input.len() {
+        let (there, eof) = (&input[start..end], end == input.len());
+        match same_answer(there, eof) {
+            Some(0) => end = (end + chunk).min(input.len()),
+            Some(used) => (start, end) = (start + used, input.len()),
+            None => break,
+        }
+    }
+}
+
+/// Both read the same from these bytes. How many the answer has; 0 where more must be there, `None` where there is none.
+fn same_answer(there: &[u8], eof: bool) -> Option<usize> {
+    let (mut of_c, mut size): (*mut Answer, usize) = (std::ptr::null_mut(), usize::MAX);
+    let mut message = [0; 1024];
+    // SAFETY: slice, places and buffer are good.
+    let status = unsafe {
+        let (answer, size, message) = (&raw mut of_c, &raw mut size, (message.as_mut_ptr(), message.len()));
+        transire_answer_read(there.as_ptr(), there.len(), eof, answer, size, message.0, message.1)
+    };
+    let message: Vec<u8> = message.iter().map(|byte: &std::ffi::c_char| byte.cast_unsigned()).collect();
+    let message = CStr::from_bytes_until_nul(&message).expect("a message ends").to_str().expect("a message is UTF-8");
+    match sealed::Answer::read_first(there, eof, &mut verdict::Verdict::new()) {
+        Err(reason) => {
+            let words = report(&reason, None, None);
+            assert!(status == TRANSIRE_MALFORMED && of_c.is_null() && size == 0);
+            assert!(message.starts_with(&words.id) && format!("{}: {}", words.id, words.text).starts_with(message));
+            None
+        }
+        Ok(Err(need)) => {
+            assert!(status == TRANSIRE_OK && of_c.is_null() && message.is_empty());
+            assert!(size == need && need > there.len() && need <= transire_answer_need_max() && !eof);
+            Some(0)
+        }
+        Ok(Ok((of_rust, used))) => {
+            assert_eq!((status, size, message), (TRANSIRE_OK, used, ""));
+            let mut state = AnswerState {
+                size: size_of::<AnswerState>(),
+                stage: 0,
+                outcome: 0,
+                complete: false,
+                prologue_crc: 0,
+                reasons: 0,
+                stream_id: [0; 16],
+                vendor: Text::NONE,
+            };
+            // SAFETY: the answer lives until it is freed, and the place is good.
+            assert_eq!(unsafe { transire_answer_query(of_c, &raw mut state) }, TRANSIRE_OK);
+            let rests_on = match of_rust.stage() {
+                AnswerStage::Early => TRANSIRE_ANSWER_EARLY,
+                AnswerStage::Final => TRANSIRE_ANSWER_FINAL,
+            };
+            assert_eq!((state.stage, state.complete), (rests_on, of_rust.is_complete()));
+            assert_eq!(state.outcome, i32::from(of_rust.outcome().exit_code()));
+            let identity = of_rust.identity();
+            assert_eq!((state.prologue_crc, state.stream_id), (identity.prologue_crc, identity.stream_id));
+            assert_eq!(text(state.vendor).as_ref(), Some(&identity.vendor));
+            assert_eq!(state.reasons, of_rust.reasons().len());
+            let mut id = Text::NONE;
+            for (at, expected) in of_rust.reasons().enumerate() {
+                // SAFETY: as above.
+                assert_eq!(unsafe { transire_answer_reason(of_c, at, &raw mut id) }, TRANSIRE_OK);
+                assert_eq!(text(id).as_deref(), Some(expected));
+            }
+            // SAFETY: as above; it is not used again.
+            unsafe {
+                assert_eq!(transire_answer_reason(of_c, state.reasons, &raw mut id), TRANSIRE_NOT_FOUND);
+                transire_answer_free(of_c);
+            }
+            Some(used)
+        }
+    }
+}
+
+/// Both gates say the same back, and it is read as it was said.
+fn same_said(of_c: *const Gate, of_rust: &gate::Gate) {
+    for (code, stage) in [(TRANSIRE_ANSWER_EARLY, AnswerStage::Early), (TRANSIRE_ANSWER_FINAL, AnswerStage::Final)] {
+        let (mut bytes, mut length) = (vec![0; 1 << 12], usize::MAX);
+        // SAFETY: the gate lives, the buffer has the length that is said, and the place is good.
+        let status = unsafe { transire_gate_answer(of_c, code, bytes.as_mut_ptr(), bytes.len(), &raw mut length) };
+        match of_rust.answer(stage) {
+            None => assert_eq!((status, length), (TRANSIRE_NO_ANSWER, 0)),
+            Some(answer) => {
+                let expected = answer.to_bytes();
+                assert_eq!(length, expected.len());
+                if length > bytes.len() {
+                    assert_eq!(status, TRANSIRE_BUFFER_TOO_SMALL);
+                    bytes.resize(length, 0);
+                    // SAFETY: as above.
+                    let status =
+                        unsafe { transire_gate_answer(of_c, code, bytes.as_mut_ptr(), bytes.len(), &raw mut length) };
+                    assert_eq!(status, TRANSIRE_OK);
+                } else {
+                    assert_eq!(status, TRANSIRE_OK);
+                }
+                assert_eq!(bytes.get(..length), Some(&expected[..]));
+                assert_eq!(same_answer(&expected, true), Some(length));
+            }
+        }
+    }
+}
+
 /// The input through a gate of each, from the same buffer that grows, step by step.
 fn through_gate(choice: u8, chunk: usize, input: &[u8]) {
     let bit = |at: u8| choice & 1 << at != 0;
@@ -240,7 +352,10 @@ fn through_gate(choice: u8, chunk: usize, input: &[u8]) {
                 assert!(!eof);
                 end = (end + chunk).min(input.len());
             }
-            Output::Verdict => assert_eq!(event.event, TRANSIRE_GATE_VERDICT),
+            Output::Verdict => {
+                assert_eq!(event.event, TRANSIRE_GATE_VERDICT);
+                same_said(of_c, &of_rust);
+            }
             Output::Deliver(bytes) => {
                 assert_eq!((event.event, event.payload_length), (TRANSIRE_GATE_DELIVER, bytes.len()));
                 // SAFETY: the payload lies in the input or in the gate, and neither has changed.
@@ -256,6 +371,7 @@ fn through_gate(choice: u8, chunk: usize, input: &[u8]) {
         let outcome = unsafe { transire_verdict_outcome(transire_gate_verdict(of_c)) };
         assert_eq!(outcome, i32::from(of_rust.verdict().outcome().exit_code()));
     }
+    same_said(of_c, &of_rust);
     let mut state = GateState {
         size: size_of::<GateState>(),
         judged: false,
@@ -373,9 +489,36 @@ fn through_seal(choice: u8, chunk: usize, input: &[u8]) -> Vec<u8> {
         assert_eq!(transire_seal_query(of_c, &raw mut state), TRANSIRE_OK);
         assert_eq!((state.complete, state.total), (of_rust.is_complete(), of_rust.total()));
         same_verdict(transire_seal_verdict(of_c), of_rust.verdict(), Some(&profile), None);
+        is_answered(of_c, &of_rust, &out);
         transire_seal_free(of_c);
     }
     out
+}
+
+/// Both hold the answer to what went out against the stream alike, and an answer to another stream.
+fn is_answered(of_c: *const Seal, of_rust: &Sealing, sent: &[u8]) {
+    // What was aborted before its first step has no header, and nobody to answer it.
+    let Some(mut identity) = sealed::Identity::of_stream(sent) else { return };
+    for other in 0..3 {
+        match other {
+            1 => identity.prologue_crc ^= 1,
+            2 => (identity.prologue_crc, identity.stream_id[15]) = (identity.prologue_crc ^ 1, 0),
+            _ => {}
+        }
+        let made = sealed::Answer::new(&identity, AnswerStage::Final, verdict::Outcome::Corrupt, false, ["a.b"]);
+        let made = made.expect("it contradicts nothing");
+        let bytes = made.to_bytes();
+        let (mut answer, mut size) = (std::ptr::null_mut(), 0);
+        // SAFETY: slice and places are good, the sealing lives, and the answer until it is freed.
+        unsafe {
+            let (place, size) = (&raw mut answer, &raw mut size);
+            let status = transire_answer_read(bytes.as_ptr(), bytes.len(), true, place, size, std::ptr::null_mut(), 0);
+            assert_eq!(status, TRANSIRE_OK);
+            assert_eq!(transire_seal_is_answered_by(of_c, answer), of_rust.is_answered_by(&made));
+            assert_eq!(transire_seal_is_answered_by(of_c, answer), other == 0);
+            transire_answer_free(answer);
+        }
+    }
 }
 
 const fn no_event() -> SealEvent {

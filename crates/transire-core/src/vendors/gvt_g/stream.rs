@@ -2,8 +2,8 @@
 //!
 //! Facts: the five sources that `docs/vendors/gvt-g.md` names, native C structures of x86-64, little-endian. All five call
 //! themselves version 0 and none has a magic; what tells them apart is which records there are and how long their
-//! entries. Each is a row of [`GENERATIONS`]; the reader keeps those rows that still fit, and refuses to choose between two
-//! that would read the same bytes differently.
+//! entries. Each is a row of the table of generations; the reader keeps those rows that still fit, and refuses to choose
+//! between two that would read the same bytes differently.
 //!
 //! An image has up to 9 MiB and is never held: registers and page tables pass as they come.
 //!
