@@ -614,7 +614,8 @@ impl Gate {
         if inner.waiting() > 0 && inner.waiting() >= inner.need {
             return self.read_native(Feed::Held(false), input, false);
         }
-        if rest.is_empty() {
+        // What the reader has to say of the bytes that it has is said before the next frame is looked at.
+        if rest.is_empty() && (inner.need > 0 || inner.ended) {
             self.frame = None;
             return (frame.end, None);
         }
