@@ -1,15 +1,16 @@
 //! What a walk allocates: nothing for pages, and never more than the named limits, whatever comes in.
 #![allow(unsafe_code)] // An allocator that counts is one.
 
+#[path = "support/counting.rs"]
+mod counting;
 #[path = "qemu/made.rs"]
 mod made;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
+use counting::measured;
 use made::{Made, VFIO, data, setup};
 use transire_core::containers::qemu::assembly::{Assembly, DEVICES_MAX, EXTENTS_MAX};
 use transire_core::containers::qemu::outlook::{Destination, Machine, Slot, WRITE_MAX};
@@ -17,52 +18,10 @@ use transire_core::containers::qemu::{BLOCKS_MAX, Event, HANDLERS_MAX, QemuReade
 use transire_core::format::{Between, Driver, Failure, Holds};
 use transire_core::verdict::Reason;
 
-struct Counting;
-
-thread_local! {
-    static CALLS: Cell<usize> = const { Cell::new(0) };
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(calls: usize, more: usize, less: usize) {
-    CALLS.set(CALLS.get() + calls);
-    let live = LIVE.get() + more.cast_signed() - less.cast_signed();
-    LIVE.set(live);
-    PEAK.set(PEAK.get().max(live));
-}
-
-// SAFETY: every call goes on to the system's allocator as it came, and its answer is returned as it is. The counters are
-// cells of the thread, initialised by constants and without destructors: reaching them allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(1, layout.size(), 0);
-        // SAFETY: the caller's promise about `layout` is the one that the system's allocator asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(0, 0, layout.size());
-        // SAFETY: `pointer` came from the system's allocator with this `layout`, as all of ours do.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(1, size, layout.size());
-        // SAFETY: `pointer` came from the system's allocator with this `layout`, and `size` is as the caller promised.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// Bytes allocated at the most at one time, and calls, while `run` ran.
 fn measure<T>(run: impl FnOnce() -> T) -> (T, usize, usize) {
-    let (calls, live) = (CALLS.get(), LIVE.get());
-    PEAK.set(live);
-    let result = run();
-    (result, (PEAK.get() - live).cast_unsigned(), CALLS.get() - calls)
+    let (result, calls, peak) = measured(run);
+    (result, peak, calls)
 }
 
 /// Walks a stream whose middle is made piece by piece, so that it need not be held; the reason at which the walk ended.
