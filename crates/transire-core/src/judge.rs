@@ -1,9 +1,10 @@
 //! `judge`: a source profile is held against a target. Pure: the same two and the same time give the same verdict.
 
 use crate::attribute::{AGGREGATION, Absence, AttributeId, Attributes, DIGEST, VENDOR, Value};
+use crate::plan::{Lack, Terms, present};
 use crate::profile::Profile;
-use crate::rule::{Absent, Capacity, Compare, Comparison, Mismatch, Pair, Resource, Rule};
-use crate::target::{Accept, Operand, Target};
+use crate::rule::{Absent, Capacity, Compare, Comparison, Mismatch, Pair, Resource};
+use crate::target::{Operand, Target};
 use crate::verdict::{Datum, Reason, ReasonId, Verdict, reasons};
 
 /// Holds the source against the target, by the rules of the target's vendor, and adds what it finds to the verdict.
@@ -23,21 +24,14 @@ pub fn judge(source: &dyn Attributes, target: &Target, now: Option<u64>, verdict
     }
     let source = &Complete { stated: source, derive: rules.derive };
     let case = Case { source, target, now };
-    for accept in &target.accepts {
-        case.list(accept, verdict);
+    let plan = target.plan();
+    for reason in &plan.listed {
+        verdict.push(*reason);
     }
-    // What most rules come to for most streams is told by one look at the source. A rule that has been replaced is
-    // asked in full: what was found out beforehand was by the vendor's own.
-    let plain = target.accepts.is_empty();
-    for (rule, demand) in rules.rules.iter().zip(target.demands()) {
-        if !(plain && demand.is_met(source)) {
-            case.ask(rule, verdict);
-        }
-    }
-    for accept in &target.accepts {
-        let has_rule = rules.rules.iter().any(|rule| accept.is_of(rule));
-        if !has_rule && accept.replaces(None, target) {
-            case.compare(&Terms::of_target(accept), verdict);
+    for terms in &plan.terms {
+        let stated = source.value(terms.source);
+        if !terms.is_met_by(stated, source) && terms.when.is_none_or(|when| when.holds(source, target)) {
+            case.compare(terms, stated, verdict);
         }
     }
 }
@@ -120,146 +114,38 @@ struct Case<'a> {
     now: Option<u64>,
 }
 
-/// A rule as it is in force: the vendor's row, with the target's own comparison where that took its place.
-struct Terms<'a> {
-    source: AttributeId,
-    target: AttributeId,
-    compare: Compare,
-    operand: &'a Operand,
-    mismatch: Mismatch,
-    source_absent: Absent,
-    target_absent: Absent,
-    rule: Option<&'static Rule>,
-}
-
-impl<'a> Terms<'a> {
-    fn of_vendor(rule: &'static Rule) -> Self {
-        Self {
-            source: rule.source,
-            target: rule.target,
-            compare: rule.compare,
-            operand: &Operand::OfTarget,
-            mismatch: rule.mismatch,
-            source_absent: rule.source_absent,
-            target_absent: rule.target_absent,
-            rule: Some(rule),
-        }
-    }
-
-    /// In place of the vendor's row, of which only remains what a side means that lacks its attribute.
-    fn in_place_of(rule: &'static Rule, accept: &'a Accept) -> Self {
-        Self { compare: accept.compare, operand: &accept.operand, mismatch: Mismatch::Refuse, ..Self::of_vendor(rule) }
-    }
-
-    /// For an attribute that the vendor has no rule for.
-    fn of_target(accept: &'a Accept) -> Self {
-        Self {
-            source: accept.attribute,
-            target: accept.attribute,
-            compare: accept.compare,
-            operand: &accept.operand,
-            mismatch: Mismatch::Refuse,
-            source_absent: Absent::Unknown,
-            target_absent: Absent::Unknown,
-            rule: None,
-        }
-    }
-
-    fn reason(&self, id: ReasonId, attribute: AttributeId) -> Reason {
-        Reason { rule: self.rule, ..Reason::new(id).about(attribute) }
-    }
-}
-
-/// What follows from a side that lacks its attribute.
-#[derive(Clone, Copy, PartialEq)]
-enum Lack {
-    /// The rule is passed over, with a note or without.
-    PassOver(Option<ReasonId>),
-    /// An administrator has to say.
-    Ask,
-    /// The verdict has this reason.
-    Say(ReasonId),
-}
-
 impl Case<'_> {
-    /// Says that the target has a rule of its own, and whether it is in force.
-    fn list(&self, accept: &Accept, verdict: &mut Verdict) {
-        let rows = || self.target.rules().rules.iter().filter(|rule| accept.is_of(rule));
-        for (in_force, id) in [(true, reasons::ACCEPTED_BY_TARGET), (false, reasons::ACCEPT_OUT_OF_SCOPE)] {
-            let rule = rows().find(|rule| accept.replaces(Some(rule), self.target) == in_force);
-            let alone = rows().next().is_none() && accept.replaces(None, self.target) == in_force;
-            if rule.is_some() || alone {
-                verdict.push(Reason { rule, ..Reason::new(id).about(accept.attribute) });
-            }
-        }
-    }
-
-    fn ask(&self, rule: &'static Rule, verdict: &mut Verdict) {
-        if let Some(accept) = self.own(rule) {
-            if !self.was_asked(accept, rule) {
-                self.compare(&Terms::in_place_of(rule, accept), verdict);
-            }
-        } else if rule.when.is_none_or(|when| when.holds(self.source, self.target)) {
-            self.compare(&Terms::of_vendor(rule), verdict);
-        }
-    }
-
-    /// The target's own rule that is in force in place of the row.
-    fn own(&self, rule: &Rule) -> Option<&Accept> {
-        self.target.accept_of(Some(rule), rule.target).filter(|accept| accept.replaces(Some(rule), self.target))
-    }
-
-    /// Whether the target's own rule has taken the place of a row before this one: it is asked once, whatever number of
-    /// rows it stands for.
-    fn was_asked(&self, accept: &Accept, rule: &'static Rule) -> bool {
-        let is_it = |row| self.own(row).is_some_and(|own| core::ptr::eq(own, accept));
-        self.target.rules().rules.iter().take_while(|row| *row != rule).any(is_it)
-    }
-
     /// Whether a rule of the target's own is in force in place of one about this attribute of the source.
     fn is_replaced(&self, attribute: AttributeId) -> bool {
-        let is_about_it = |rule: &&Rule| rule.source.number() == attribute.number();
-        self.target.rules().rules.iter().filter(is_about_it).any(|rule| self.own(rule).is_some())
+        self.target.plan().replaced.iter().any(|replaced| replaced.number() == attribute.number())
     }
 
-    fn compare(&self, terms: &Terms<'_>, verdict: &mut Verdict) {
-        if matches!(terms.compare, Compare::Ignore) {
-            return;
-        }
-        let stated = self.source.value(terms.source);
-        if stated.is_none() {
-            match self.source.absence(terms.source) {
-                Absence::Awaited => return,
-                Absence::Unsaid if terms.source_absent == Absent::Unknown => {
-                    return verdict_note(terms, Some(reasons::ABSENT), terms.source, verdict);
-                }
-                Absence::Unsaid | Absence::Unstated => {}
-            }
+    /// Compares what the source states with what the rule requires.
+    fn compare(&self, terms: &Terms, stated: Option<Value<'_>>, verdict: &mut Verdict) {
+        if stated.is_none()
+            && terms.source_absent == Absent::Unknown
+            && self.source.absence(terms.source) == Absence::Unsaid
+        {
+            return verdict_note(terms, Some(reasons::ABSENT), terms.source, verdict);
         }
         let source = present(stated, terms.source_absent);
         if let Err(Lack::PassOver(note)) = source {
             verdict_note(terms, note, terms.source, verdict);
             return;
         }
-        let target = match terms.operand {
-            Operand::OfTarget => present(self.target.value(terms.target), terms.target_absent),
-            Operand::Value(value) => Ok(value.value()),
-            // Not looked at below.
-            Operand::AnyOf(_) => Ok(Value::Unknown),
-        };
-        match (source, target) {
-            (Ok(source), Ok(target)) => self.compare_present(terms, source, target, verdict),
-            (source, target) => self.lacking(terms, source.err(), target.err(), verdict),
+        match (source, &terms.required) {
+            (Ok(source), Ok(target)) => self.compare_present(terms, source, target.value(), verdict),
+            (source, target) => self.lacking(terms, source.err(), target.as_ref().err().copied(), verdict),
         }
     }
 
-    fn compare_present(&self, terms: &Terms<'_>, source: Value<'_>, target: Value<'_>, verdict: &mut Verdict) {
+    fn compare_present(&self, terms: &Terms, source: Value<'_>, target: Value<'_>, verdict: &mut Verdict) {
         let compare = |target| {
             let replaced = &|attribute| self.is_replaced(attribute);
             let pair = Pair { source, target, of_source: self.source, of_target: self.target, replaced };
             compare_values(&terms.compare, &pair)
         };
-        let comparison = match terms.operand {
+        let comparison = match &terms.operand {
             Operand::OfTarget | Operand::Value(_) => compare(target),
             Operand::AnyOf(values) => values
                 .iter()
@@ -286,7 +172,7 @@ impl Case<'_> {
     }
 
     /// Says what it means that a side, or each, lacks its attribute.
-    fn lacking(&self, terms: &Terms<'_>, source: Option<Lack>, target: Option<Lack>, verdict: &mut Verdict) {
+    fn lacking(&self, terms: &Terms, source: Option<Lack>, target: Option<Lack>, verdict: &mut Verdict) {
         if source == Some(Lack::Ask) || target == Some(Lack::Ask) {
             self.ask_administrator(terms, &|reason| reason, verdict);
         }
@@ -304,7 +190,7 @@ impl Case<'_> {
     }
 
     /// `place` says where in the input the value stands that was compared, if one was.
-    fn ask_administrator(&self, terms: &Terms<'_>, place: &dyn Fn(Reason) -> Reason, verdict: &mut Verdict) {
+    fn ask_administrator(&self, terms: &Terms, place: &dyn Fn(Reason) -> Reason, verdict: &mut Verdict) {
         let reported = |value: &Value<'_>| *value != Value::Unknown;
         let source = self.source.value(terms.source).filter(reported);
         let target = self.target.value(terms.target).filter(reported);
@@ -326,8 +212,8 @@ impl Case<'_> {
 
     /// The setting that makes the comparison hold, where the target can be set so. What an override names is not the
     /// target's own value, so no setting changes it.
-    fn setting(&self, terms: &Terms<'_>, source: Value<'_>, target: Value<'_>) -> Option<Reason> {
-        if *terms.operand != Operand::OfTarget {
+    fn setting(&self, terms: &Terms, source: Value<'_>, target: Value<'_>) -> Option<Reason> {
+        if terms.operand != Operand::OfTarget {
             return None;
         }
         let holds_after = |attribute, value, target| {
@@ -353,29 +239,10 @@ impl Case<'_> {
     }
 }
 
-fn verdict_note(terms: &Terms<'_>, note: Option<ReasonId>, attribute: AttributeId, verdict: &mut Verdict) {
+fn verdict_note(terms: &Terms, note: Option<ReasonId>, attribute: AttributeId, verdict: &mut Verdict) {
     if let Some(id) = note {
         verdict.push(terms.reason(id, attribute));
     }
-}
-
-/// The value of one side, or its default, or what it means that there is none.
-fn present(value: Option<Value<'_>>, absent: Absent) -> Result<Value<'_>, Lack> {
-    let reported = match value {
-        Some(Value::Unknown) => false,
-        Some(value) => return Ok(value),
-        None => true,
-    };
-    Err(match absent {
-        Absent::Ignore => Lack::PassOver(None),
-        Absent::Note => Lack::PassOver(Some(reasons::ABSENT)),
-        Absent::Administrator => Lack::Ask,
-        // A value that exists but has not been reported is neither the default nor missing.
-        _ if !reported => Lack::Say(reasons::NOT_REPORTED_YET),
-        Absent::Default(value) => return Ok(value),
-        Absent::Unknown => Lack::Say(reasons::NOT_IN_PROFILE),
-        Absent::Refuse => Lack::Say(reasons::MISSING),
-    })
 }
 
 fn when(holds: bool, otherwise: ReasonId) -> Comparison {

@@ -115,6 +115,7 @@ pub mod early;
 pub mod format;
 pub mod gate;
 pub mod judge;
+mod plan;
 pub mod profile;
 pub mod prologue;
 pub mod recognise;

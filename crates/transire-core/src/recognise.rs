@@ -36,27 +36,53 @@ pub fn recognise(registry: Registry, vendor: Option<&str>, prefix: &[u8], eof: b
         Likeness::Short => short = true,
         Likeness::Possible(_) | Likeness::Opaque | Likeness::No => {}
     }
+    // What speaks for something, and what speaks for nothing; see `candidates`, which tells the same at leisure.
+    let (mut possible, mut opaque) = (Few::None, Few::None);
     for format in registry.formats() {
-        match (format.likeness)(prefix, eof) {
+        let likeness = (format.likeness)(prefix, eof);
+        match likeness {
             Likeness::Certain if format.role == Role::Source => return Recognised::Native(format),
             Likeness::Certain => return Recognised::Refused(Reason::at(reasons::FORMAT_DESCRIBES_TARGET, 0)),
             Likeness::Short => short = true,
+            Likeness::Possible(_) if is_own(format, vendor) => possible.add(format),
+            Likeness::Opaque if vendor.is_some() && is_own(format, vendor) => opaque.add(format),
             Likeness::Possible(_) | Likeness::Opaque | Likeness::No => {}
         }
     }
     if short && !eof && prefix.len() < index(PREFIX_MAX) {
         return Recognised::Need(prefix.len() + 1);
     }
-    let mut possible = candidates(registry, vendor, prefix, eof);
-    match (possible.next(), possible.next()) {
-        (Some((format, _)), None) => Recognised::Native(format),
-        (Some(_), Some(_)) => Recognised::Ambiguous,
-        (None, _) if short => {
+    match if matches!(possible, Few::None) { opaque } else { possible } {
+        Few::One(format) => Recognised::Native(format),
+        Few::Several => Recognised::Ambiguous,
+        Few::None if short => {
             let end = widen(prefix.len());
             Recognised::Refused(Reason::at(reasons::MAGIC_TRUNCATED, end).because(Datum::Count(end), Datum::None))
         }
-        (None, _) => Recognised::Refused(Reason::at(reasons::MAGIC_UNRECOGNIZED, 0)),
+        Few::None => Recognised::Refused(Reason::at(reasons::MAGIC_UNRECOGNIZED, 0)),
     }
+}
+
+/// How many formats fit: one is named.
+#[derive(Clone, Copy)]
+enum Few {
+    None,
+    One(&'static Format),
+    Several,
+}
+
+impl Few {
+    const fn add(&mut self, format: &'static Format) {
+        *self = match self {
+            Self::None => Self::One(format),
+            Self::One(_) | Self::Several => Self::Several,
+        };
+    }
+}
+
+/// Whether a stream for a target of this vendor can be in the format; any can, where there is no target.
+fn is_own(format: &Format, vendor: Option<&str>) -> bool {
+    format.role == Role::Source && vendor.is_none_or(|vendor| vendor == format.vendor)
 }
 
 /// The formats that are possible where none is certain, with what speaks for each: the target vendor's where there is a
@@ -68,9 +94,7 @@ pub fn candidates<'a>(
     eof: bool,
 ) -> impl Iterator<Item = (&'static Format, &'static str)> + 'a {
     let prefix = bounded(prefix);
-    let own = move |format: &&'static Format| {
-        format.role == Role::Source && vendor.is_none_or(|vendor| vendor == format.vendor)
-    };
+    let own = move |format: &&'static Format| is_own(format, vendor);
     let speaks = move |format: &'static Format| match (format.likeness)(prefix, eof) {
         Likeness::Possible(evidence) => Some((format, evidence)),
         _ => None,

@@ -231,6 +231,27 @@ impl When {
             Self::Not(when) => !when.holds(source, target),
         }
     }
+
+    /// Whether the condition holds for every source, or for none; `None` where it depends on the source.
+    pub(crate) fn decided_by(&self, target: &dyn Attributes) -> Option<bool> {
+        let all_of = |all: &[Self], holds: bool| {
+            let mut decided = all.iter().map(|when| when.decided_by(target));
+            if decided.clone().any(|one| one == Some(!holds)) {
+                Some(!holds)
+            } else {
+                decided.all(|one| one == Some(holds)).then_some(holds)
+            }
+        };
+        match self {
+            Self::SourceIs(..) => None,
+            Self::TargetIs(id, value) => Some(target.value(*id) == Some(*value)),
+            Self::BothHave(id) => target.value(*id).is_none().then_some(false),
+            Self::EitherHas(id) => target.value(*id).is_some().then_some(true),
+            Self::All(all) => all_of(all, true),
+            Self::Any(any) => all_of(any, false),
+            Self::Not(when) => when.decided_by(target).map(|holds| !holds),
+        }
+    }
 }
 
 /// What it means that a comparison fails, where the target cannot be set to the source's value.

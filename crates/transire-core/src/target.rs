@@ -5,18 +5,18 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::attribute::{AttributeId, Attributes, DRIVER_VERSION, OwnedValue, Value, Version};
+use crate::plan::Plan;
 use crate::profile::Profile;
-use crate::rule::{Absent, Compare, OriginKind, Rule, RuleTable};
+use crate::rule::{Compare, OriginKind, Rule, RuleTable};
 
 /// The device that a stream is to be loaded into, and the terms on which it is.
 #[derive(Clone, Debug)]
 pub struct Target {
     profile: Profile,
     rules: &'static RuleTable,
-    /// One for each rule, in their order.
-    demands: Vec<Demand>,
-    /// Overrides of the vendor's rules, one for an attribute.
-    pub accepts: Vec<Accept>,
+    /// What the rules come to on it: made anew with whatever it is made of.
+    plan: Plan,
+    accepts: Vec<Accept>,
     /// What can be set on the device before loading.
     pub settable: Vec<Settable>,
     /// What a stream must come with.
@@ -182,14 +182,25 @@ impl Target {
         let mut target = Self {
             profile,
             rules,
-            demands: Vec::new(),
+            plan: Plan::default(),
             accepts: Vec::new(),
             settable: Vec::new(),
             requires: Requires::default(),
             assertions: Vec::new(),
         };
-        target.demands = rules.rules.iter().map(|rule| Demand::of(rule, &target)).collect();
+        target.plan = Plan::of(&target);
         Ok(target)
+    }
+
+    /// Overrides of the vendor's rules, one for an attribute.
+    pub fn accepts(&self) -> &[Accept] {
+        &self.accepts
+    }
+
+    /// Gives the target these overrides in place of those that it has.
+    pub fn set_accepts(&mut self, accepts: Vec<Accept>) {
+        self.accepts = accepts;
+        self.plan = Plan::of(self);
     }
 
     /// The override of this rule, or, without one, of this attribute. Of two for the two attributes of one rule the one
@@ -220,9 +231,9 @@ impl Target {
         self.rules
     }
 
-    /// What each of the vendor's rules comes to on this target, in their order.
-    pub(crate) fn demands(&self) -> &[Demand] {
-        &self.demands
+    /// What the rules come to on this target.
+    pub(crate) const fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// The vendor's name.
@@ -236,42 +247,5 @@ impl Attributes for Target {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
         let stated = self.profile.value(id);
         if stated.is_some() { stated } else { (self.rules.derive)(&self.profile, id) }
-    }
-}
-
-/// What a source may have for one rule to hold on one target without being asked: found out once, so that most of the
-/// target's side need not be looked at again for every stream. It never says that a rule fails.
-#[derive(Clone, Debug)]
-pub(crate) struct Demand {
-    attribute: AttributeId,
-    /// A value with which the rule holds.
-    value: Option<OwnedValue>,
-    /// Whether it holds without the attribute.
-    absent: bool,
-}
-
-impl Demand {
-    fn of(rule: &'static Rule, target: &Target) -> Self {
-        // Whether the rule is asked at all does not matter for one that would hold.
-        let default = if let Absent::Default(value) = rule.target_absent { Some(value) } else { None };
-        let value = target.value(rule.target).or(default).filter(|value| rule.compare.takes_its_like(*value));
-        let absent = match rule.source_absent {
-            Absent::Ignore => true,
-            // It is taken in the place of the source's value.
-            Absent::Default(taken) => value == Some(taken),
-            _ => false,
-        };
-        Self { attribute: rule.source, value: value.map(Value::to_owned), absent }
-    }
-
-    /// Whether the source meets it, and there is nothing to say of the rule.
-    pub(crate) fn is_met(&self, source: &impl Attributes) -> bool {
-        match (&self.value, self.absent) {
-            (None, false) => false,
-            (demanded, absent) => match source.value(self.attribute) {
-                Some(value) => demanded.as_ref().is_some_and(|demanded| *demanded == value),
-                None => absent,
-            },
-        }
     }
 }

@@ -116,7 +116,7 @@ impl ReasonId {
 
 impl PartialEq for ReasonId {
     fn eq(&self, other: &Self) -> bool {
-        self.0.id == other.0.id
+        core::ptr::eq(self.0, other.0) || self.0.id == other.0.id
     }
 }
 
@@ -562,7 +562,9 @@ impl Verdict {
         self.outcome = self.outcome.max(reason.id.outcome());
         let alike = |kept: &&Reason| kept.id == reason.id;
         if self.reasons.len() >= REASONS_KEPT
-            || (reason.is_note() && self.reasons.iter().filter(alike).count() >= NOTES_KEPT)
+            || (reason.is_note()
+                && self.reasons.len() >= NOTES_KEPT
+                && self.reasons.iter().filter(alike).count() >= NOTES_KEPT)
         {
             self.dropped = self.dropped.saturating_add(1);
         } else {

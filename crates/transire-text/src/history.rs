@@ -739,10 +739,11 @@ pub fn targets_from_compatible(device: &Profile, text: &str, registry: Registry)
     let mut targets = Vec::with_capacity(expansion.members.len());
     for (index, member) in expansion.members.iter().enumerate() {
         let mut target = target_of(device.clone(), registry, None)?;
+        let mut accepts = Vec::with_capacity(member.fields.len());
         for field in &member.fields {
             let Some(key) = KEYS.iter().find(|key| key.name == field.key) else { continue };
             let (definition, value) = value_of(key, &field.value, field.at, dictionary)?;
-            target.accepts.push(Accept {
+            accepts.push(Accept {
                 attribute: definition.id,
                 compare: comparison(&target, definition.id),
                 operand: Operand::Value(value),
@@ -750,6 +751,7 @@ pub fn targets_from_compatible(device: &Profile, text: &str, registry: Registry)
                 driver_versions: None,
             });
         }
+        target.set_accepts(accepts);
         targets.push(target);
     }
     Ok(Compatible { targets, dropped: expansion.dropped })

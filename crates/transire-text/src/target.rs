@@ -38,7 +38,7 @@ pub fn read_target(node: &Node, registry: Registry) -> Result<Target, TextError>
     let dictionary = vendor.rules.dictionary;
     let mut target = target_of(profile, registry, section.find("attributes"))?;
     if let Some(node) = section.find("accepts") {
-        target.accepts = of_attributes(node, "accepts", dictionary, accept)?;
+        target.set_accepts(of_attributes(node, "accepts", dictionary, accept)?);
     }
     if let Some(node) = section.find("settable") {
         target.settable = of_attributes(node, "settable", dictionary, settable)?;

@@ -345,7 +345,7 @@ fn a_compatible_is_a_target_for_each_member() {
     let device = profile_from_self(SELF, VENDORS).unwrap();
     let compatible = targets_from_compatible(&device, COMPATIBLE, VENDORS).unwrap();
     assert_eq!((compatible.targets.len(), compatible.dropped.len()), (3, 0));
-    let grounds: Vec<&str> = compatible.targets[1].accepts.iter().map(|accept| accept.source.as_str()).collect();
+    let grounds: Vec<&str> = compatible.targets[1].accepts().iter().map(|accept| accept.source.as_str()).collect();
     assert_eq!(grounds[1], "migration/compatible, member 2: mdev_type=i915-GVTg_V5_4");
 
     // Of each source: whether the device takes it, and by which member.
@@ -449,7 +449,7 @@ fn accepted_values_are_the_members_own() {
     let compatible = targets_from_compatible(&device, COMPATIBLE, VENDORS).unwrap();
     let aggregations: Vec<OwnedValue> = (0..3).map(|power| Value::Uint(1 << power).to_owned()).collect();
     for (target, expected) in compatible.targets.iter().zip(aggregations) {
-        assert!(target.accepts.iter().any(|accept| {
+        assert!(target.accepts().iter().any(|accept| {
             accept.attribute == transire_core::attribute::AGGREGATION
                 && accept.operand == transire_core::target::Operand::Value(expected.clone())
         }));

@@ -351,9 +351,10 @@ fn list_terms(target: &mut Target, source: &Stated, pool: &Pool, choices: &mut C
             2 => Some((version(choices), Some(version(choices)))),
             _ => None,
         };
-        if target.accepts.iter().all(|accept| accept.attribute != definition.id) {
+        if target.accepts().iter().all(|accept| accept.attribute != definition.id) {
             let source = format!("ground {}", definition.name);
-            target.accepts.push(Accept { attribute: definition.id, compare, operand, source, driver_versions });
+            let own = Accept { attribute: definition.id, compare, operand, source, driver_versions };
+            target.set_accepts([target.accepts(), &[own]].concat());
         }
     }
     for _ in 0..choices.below(5) {
@@ -418,13 +419,15 @@ fn ask(source: &Stated, target: &Target, values: &BTreeMap<u16, (AttributeId, Ow
     say(source, target, &verdict);
 
     // In which order a target lists its terms means nothing.
-    for by in 1..target.accepts.len().max(1) {
+    for by in 1..target.accepts().len().max(1) {
         let mut other = target.clone();
-        other.accepts.rotate_left(by);
+        let mut accepts = target.accepts().to_vec();
+        accepts.rotate_left(by);
+        other.set_accepts(accepts);
         assert_eq!(judged(source, &other, now).outcome(), verdict.outcome(), "accepts rotated by {by}");
     }
     let mut other = target.clone();
-    other.accepts.reverse();
+    other.set_accepts(target.accepts().iter().rev().cloned().collect());
     other.settable.reverse();
     other.assertions.reverse();
     let reversed = judged(source, &other, now);
@@ -474,7 +477,7 @@ fn set(
     values.insert(definition.id.number(), (definition.id, value.to_owned()));
     let profile = profile(&values).expect("a value that the attribute can have");
     let mut after = Target::new(profile, rules).expect("a device that can be");
-    after.accepts.clone_from(&target.accepts);
+    after.set_accepts(target.accepts().to_vec());
     after.settable.clone_from(&target.settable);
     after.requires = target.requires;
     after.assertions.clone_from(&target.assertions);

@@ -18,8 +18,8 @@ use crate::attribute::{
 };
 use crate::profile::ProfileBuilder;
 use crate::report::{Report, reports};
-use crate::rule::{Origin, OriginKind, RuleTable, When, always_possible, derives_nothing, never_contradicts};
-use crate::target::{Allowed, Assertion, Requires, Settable, TargetError};
+use crate::rule::{Origin, OriginKind, Rule, RuleTable, When, always_possible, derives_nothing, never_contradicts};
+use crate::target::{Accept, Allowed, Assertion, Requires, Settable, TargetError};
 use crate::vendors::mtty;
 use crate::verdict::Outcome;
 
@@ -125,13 +125,14 @@ fn judged(source: &Facts, target: &Target, now: Option<u64>) -> Verdict {
     let worst = verdict.reasons().iter().map(|reason| reason.id.outcome()).max().unwrap_or_default();
     assert_eq!(verdict.outcome(), worst, "the outcome is the worst of the reasons'");
     let source = &Complete { stated: source, derive: target.rules().derive };
-    // An override would be asked in a rule's place; see `judge`.
-    let mut target = target.clone();
-    target.accepts.clear();
-    for (rule, _) in target.rules().rules.iter().zip(target.demands()).filter(|(_, demand)| demand.is_met(source)) {
-        let mut asked = Verdict::new();
-        Case { source, target: &target, now }.ask(rule, &mut asked);
-        assert_eq!(asked, Verdict::new(), "a rule whose demand is met has nothing to say: {rule:?}");
+    for terms in &target.plan().terms {
+        let stated = source.value(terms.source);
+        let awaited = stated.is_none() && source.absence(terms.source) == Absence::Awaited;
+        if terms.is_met_by(stated, source) && !awaited {
+            let mut asked = Verdict::new();
+            Case { source, target, now }.compare(terms, stated, &mut asked);
+            assert_eq!(asked, Verdict::new(), "a rule that is met has nothing to say: {terms:?}");
+        }
     }
     verdict
 }
@@ -915,10 +916,10 @@ fn overrides_and_their_scope() {
         let mut of = vec![(COUNT, uint(2))];
         of.extend(driver_version.map(|version| (DRIVER_VERSION, version)));
         let mut target = toy(vec![Rule { origin, ..ROW }], &of);
-        target.accepts = vec![Accept {
+        target.set_accepts(vec![Accept {
             driver_versions: scope,
             ..accept(COUNT, Compare::InRange, Operand::Value(Value::Range(1, 4).to_owned()))
-        }];
+        }]);
         let (_, reports) = told(&facts("toy", &[(COUNT, uint(3))]), &target, None);
         assert_eq!(ids(&reports), expected, "{name}");
         if expected == BESIDE {
@@ -1015,7 +1016,7 @@ fn operands_of_overrides() {
         for rules in [vec![ROW], Vec::new()] {
             let without_rule = rules.is_empty();
             let mut target = toy(rules, &side(target));
-            target.accepts = vec![accept(COUNT, compare, operand.clone())];
+            target.set_accepts(vec![accept(COUNT, compare, operand.clone())]);
             // No setting changes what an override names.
             if operand != Operand::OfTarget {
                 target.settable = vec![Settable { attribute: COUNT, allowed: Allowed::Any, path: String::new() }];
@@ -1089,12 +1090,12 @@ fn an_override_replaces_the_row_but_for_what_absence_means_and_is_listed_once() 
     ];
     for (name, rules, source, expected) in cases {
         let mut target = toy(rules, &[(COUNT, uint(2))]);
-        target.accepts = vec![open.clone()];
+        target.set_accepts(vec![open.clone()]);
         let (_, reports) = told(&facts("toy", source), &target, None);
         assert_eq!(ids(&reports), expected, "{name}");
     }
     let mut target = toy(Vec::new(), &[(COUNT, uint(2))]);
-    target.accepts = vec![Accept { driver_versions: Some((triple(1, 0, 0), None)), ..open }];
+    target.set_accepts(vec![Accept { driver_versions: Some((triple(1, 0, 0), None)), ..open }]);
     let source = facts("toy", &[(COUNT, uint(4))]);
     expect("without a rule, out of scope", &source, &target, None, Outcome::Compatible, &["count.accept-out-of-scope"]);
 }
@@ -1252,7 +1253,7 @@ fn of_another_vendor_no_rule_is_asked() {
     ];
     for (name, source, found) in cases {
         let mut target = toy(vec![ROW], &[(COUNT, uint(2))]);
-        target.accepts = vec![accept(COUNT, Compare::Ignore, Operand::OfTarget)];
+        target.set_accepts(vec![accept(COUNT, Compare::Ignore, Operand::OfTarget)]);
         let (outcome, reports) = told(&source, &target, None);
         assert_eq!((outcome, ids(&reports)), (Outcome::Incompatible, vec!["vendor.not-equal"]), "{name}");
         assert_eq!((reports[0].found.as_deref(), reports[0].required.as_deref()), (found, Some("toy")), "{name}");
@@ -1656,10 +1657,11 @@ proptest! {
         };
         let stated: Vec<_> = stated.into_iter().filter(fits).collect();
         let mut target = toy(rules.collect(), &stated);
-        target.accepts.extend(own.map(|(attribute, compare, value, alone)| {
+        let own = own.map(|(attribute, compare, value, alone)| {
             let operand = if alone { Operand::Value(value.to_owned()) } else { Operand::AnyOf(vec![value.to_owned()]) };
             accept(attribute, compare, operand)
-        }));
+        });
+        target.set_accepts(own.into_iter().collect());
         target.assertions = vec![assertion(Some(1), Some(2), Some(5)), assertion(None, None, None)];
         target.settable.extend(settable.map(|attribute| Settable {
             attribute,
@@ -1681,7 +1683,7 @@ proptest! {
             let mut changed: Vec<_> = stated.iter().copied().filter(|(known, _)| *known != id).collect();
             changed.push((id, value));
             let mut after = target_of(target.rules(), &changed).expect("a target");
-            after.accepts = target.accepts.clone();
+            after.set_accepts(target.accepts().to_vec());
             after.settable = target.settable.clone();
             let (_, left) = told(&facts("toy", &source), &after, now);
             assert!(left.iter().all(|report| report.set != made.set), "{}", made.text);

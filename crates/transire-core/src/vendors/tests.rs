@@ -232,15 +232,14 @@ impl Pairs<'_> {
                 until,
             }
         };
+        let mut add = |own| target.set_accepts([target.accepts(), &[own]].concat());
         match term {
             Term::OneOf(name, values, scope) => {
                 let values = values.iter().map(|value| self.value(name, value)).collect();
-                target.accepts.push(accept(name, Compare::OneOf, Operand::AnyOf(values), scope));
+                add(accept(name, Compare::OneOf, Operand::AnyOf(values), scope));
             }
-            Term::Any(name) => target.accepts.push(accept(name, Compare::Ignore, Operand::OfTarget, None)),
-            Term::Own(name, compare, scope) => {
-                target.accepts.push(accept(name, compare, Operand::OfTarget, scope));
-            }
+            Term::Any(name) => add(accept(name, Compare::Ignore, Operand::OfTarget, None)),
+            Term::Own(name, compare, scope) => add(accept(name, compare, Operand::OfTarget, scope)),
             Term::Settable(name) => target.settable.push(settable(name, Allowed::Any)),
             Term::Between(name, low, high) => target.settable.push(settable(name, Allowed::Range(low, high))),
             Term::Asserted(name, source, of_target) => {

@@ -68,7 +68,7 @@ fn a_target_with_everything() {
     for text in [WHOLE, &json] {
         let target = load_target(text.as_bytes(), REGISTRY).unwrap();
         assert_eq!(target.vendor(), "toy");
-        let [ids, lanes, firmware, features, label] = target.accepts.as_slice() else { panic!("{:?}", target.accepts) };
+        let [ids, lanes, firmware, features, label] = target.accepts() else { panic!("{:?}", target.accepts()) };
         assert!(matches!(ids.compare, Compare::OneOf) && matches!(&ids.operand, Operand::AnyOf(all) if all.len() == 2));
         assert_eq!(ids.source, "driver 1.4 release note, 2026-03");
         let version = |major, minor, patch| Version { major, minor, patch };
@@ -99,7 +99,7 @@ fn a_profile_is_a_target_that_says_no_more() {
     for bytes in [profile.to_bytes(), profile_to_line(&profile).into_bytes()] {
         let target = load_target(&bytes, VENDORS).unwrap();
         assert_eq!(target.profile(), &profile);
-        assert!(target.accepts.is_empty() && target.requires == Requires::default());
+        assert!(target.accepts().is_empty() && target.requires == Requires::default());
     }
 }
 
@@ -301,7 +301,7 @@ fn templates_are_read_before_and_after_uncommenting() {
             assert_eq!(profile.header().attributes().count(), count, "{}", vendor.name());
             // The examples of the common attributes need not go together for every vendor.
             match load_target(whole.as_bytes(), registry) {
-                Ok(target) => assert_eq!(target.accepts.len() + target.settable.len() + target.assertions.len(), 3),
+                Ok(target) => assert_eq!(target.accepts().len() + target.settable.len() + target.assertions.len(), 3),
                 Err(error) => {
                     let together = matches!(error.kind, ErrorKind::Contradiction | ErrorKind::BadValue);
                     assert!(together && error.key.starts_with("attributes."), "{}: {error}", vendor.name());

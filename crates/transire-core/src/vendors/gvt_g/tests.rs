@@ -430,7 +430,7 @@ fn what_the_target_accepts() {
     ];
     for (name, source, device, accepts, outcome, expected) in rows.into_iter().chain(ignored_types()) {
         let mut target = target(device);
-        target.accepts = accepts;
+        target.set_accepts(accepts);
         let (found, reports) = told(source, &target);
         assert_eq!((found, ids(&reports).as_str()), (outcome, expected), "{name}");
     }

@@ -339,13 +339,13 @@ fn limits_and_what_is_in_use() {
 fn what_the_target_accepts() {
     let mut target = target("driver_version=1.4.0");
     let ids_of = |texts: &[&str]| texts.iter().map(|text| value(definition("pci_id"), text)).collect();
-    target.accepts = vec![Accept {
+    target.set_accepts(vec![Accept {
         attribute: PCI_ID,
         compare: Compare::OneOf,
         operand: Operand::AnyOf(ids_of(&["8086:1457", "8086:1458"])),
         source: "release note".to_string(),
         driver_versions: Some((Version { major: 1, minor: 4, patch: 0 }, None)),
-    }];
+    }]);
     let (outcome, reports) = told("pci_id=8086:1458", &target);
     assert_eq!((outcome, ids(&reports).as_str()), (Compatible, "pci_id.accepted-by-target"));
     let (outcome, reports) = told("pci_id=8086:1459", &target);
@@ -389,7 +389,7 @@ fn a_rule_of_the_targets_own_stands_for_every_row() {
     ];
     for (name, compare, source, device, outcome, expected) in rows {
         let mut target = target(device);
-        target.accepts = vec![own(name, compare)];
+        target.set_accepts(vec![own(name, compare)]);
         let (found, reports) = told(source, &target);
         assert_eq!((found, ids(&reports).as_str()), (outcome, expected), "{name}");
     }
