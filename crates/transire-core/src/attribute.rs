@@ -414,7 +414,7 @@ impl<'a> Set<'a> {
     /// The members, ascending.
     pub fn members(self) -> impl Iterator<Item = Value<'a>> {
         let member = self.member;
-        Items(Reader::new(self.bytes)).filter_map(move |bytes| Value::read(member, bytes).ok())
+        Items(Reader::new(self.bytes)).filter_map(move |bytes| Value::read_again(member, bytes))
     }
 
     /// Whether the value is a member.
@@ -424,7 +424,11 @@ impl<'a> Set<'a> {
 
     /// Whether every member of this set is one of the other too.
     pub fn is_subset(self, other: Set<'_>) -> bool {
-        self.member == other.member && self.members().all(|member| other.contains(member))
+        let mut others = Items(Reader::new(other.bytes));
+        // Both ascend: what the other has passed by does not come again.
+        self.member == other.member
+            && (self.bytes == other.bytes
+                || Items(Reader::new(self.bytes)).all(|mine| others.find(|item| *item >= mine) == Some(mine)))
     }
 
     fn read(bytes: &'a [u8]) -> Option<Self> {
@@ -458,7 +462,21 @@ impl<'a> Map<'a> {
     /// The pairs, keys ascending.
     pub fn pairs(self) -> impl Iterator<Item = (Text<'a>, Text<'a>)> {
         let mut items = Items(Reader::new(self.0));
-        core::iter::from_fn(move || Some((Text::read(items.next()?)?, Text::read(items.next()?)?)))
+        core::iter::from_fn(move || Some((Text(items.next()?), Text(items.next()?))))
+    }
+
+    /// The pairs with what the other map has for their keys.
+    pub fn beside(self, other: Self) -> impl Iterator<Item = (Text<'a>, Text<'a>, Option<Text<'a>>)> {
+        let same = self == other;
+        // Both ascend: what the other has passed by does not come again.
+        let mut others = other.pairs().peekable();
+        self.pairs().map(move |(key, value)| {
+            if same {
+                return (key, value, Some(value));
+            }
+            while others.next_if(|(theirs, _)| *theirs < key).is_some() {}
+            (key, value, others.next_if(|(theirs, _)| *theirs == key).map(|(_, value)| value))
+        })
     }
 
     /// The map of one short pair of ASCII texts that a table of this crate names, from its bytes as they are on the wire.
@@ -476,8 +494,8 @@ impl<'a> Map<'a> {
     }
 
     /// Whether every pair of this map is in the other too.
-    pub fn is_subset(self, other: Map<'_>) -> bool {
-        self.pairs().all(|pair| other.pairs().any(|theirs| theirs == pair))
+    pub fn is_subset(self, other: Self) -> bool {
+        self.beside(other).all(|(_, value, theirs)| theirs == Some(value))
     }
 
     fn read(bytes: &'a [u8]) -> Option<Self> {

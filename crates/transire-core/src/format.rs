@@ -50,7 +50,7 @@ impl Registry {
 
     /// Every format of every vendor.
     pub fn formats(self) -> impl Iterator<Item = &'static Format> {
-        self.0.iter().flat_map(|vendor| vendor.formats.iter().copied())
+        self.0.iter().flat_map(|vendor| vendor.formats).copied()
     }
 
     /// The format of this name.

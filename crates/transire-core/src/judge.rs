@@ -3,7 +3,7 @@
 use crate::attribute::{AGGREGATION, Absence, AttributeId, Attributes, DIGEST, VENDOR, Value};
 use crate::plan::{Lack, Terms, present};
 use crate::profile::Profile;
-use crate::rule::{Absent, Capacity, Compare, Comparison, Mismatch, Pair, Resource};
+use crate::rule::{Absent, Capacity, Compare, Comparison, Mismatch, Pair, Resource, RuleTable};
 use crate::target::{Operand, Target};
 use crate::verdict::{Datum, Reason, ReasonId, Verdict, reasons};
 
@@ -22,14 +22,17 @@ pub fn judge(source: &dyn Attributes, target: &Target, now: Option<u64>, verdict
     if let Some((_, second)) = (rules.contradiction)(source) {
         verdict.push(placed(Reason::new(reasons::CONTRADICTS_ITSELF).about(second), source, second));
     }
-    let source = &Complete { stated: source, derive: rules.derive };
+    let source = &Complete::new(source, rules);
     let case = Case { source, target, now };
     let plan = target.plan();
     for reason in &plan.listed {
         verdict.push(*reason);
     }
+    let mut stated = None;
     for terms in &plan.terms {
-        let stated = source.value(terms.source);
+        if !terms.again {
+            stated = source.value(terms.source);
+        }
         if !terms.is_met_by(stated, source) && terms.when.is_none_or(|when| when.holds(source, target)) {
             case.compare(terms, stated, verdict);
         }
@@ -77,6 +80,12 @@ const fn digest_name(code: u64) -> Datum {
 struct Complete<'a> {
     stated: &'a dyn Attributes,
     derive: for<'b> fn(&'b dyn Attributes, AttributeId) -> Option<Value<'b>>,
+}
+
+impl<'a> Complete<'a> {
+    const fn new(stated: &'a dyn Attributes, rules: &RuleTable) -> Self {
+        Self { stated, derive: rules.derive }
+    }
 }
 
 impl Attributes for Complete<'_> {
@@ -222,7 +231,7 @@ impl Case<'_> {
             if (rules.impossible)(&stated).is_some() || (rules.contradiction)(&stated).is_some() {
                 return false;
             }
-            let of_target = &Complete { stated: &stated, derive: rules.derive };
+            let of_target = &Complete::new(&stated, rules);
             let replaced = &|attribute| self.is_replaced(attribute);
             let pair = Pair { source, target, of_source: self.source, of_target, replaced };
             !matches!(compare_values(&terms.compare, &pair), Comparison::Mismatch(_))

@@ -38,6 +38,8 @@ pub(crate) struct Terms {
     pub mismatch: Mismatch,
     /// What it means that the source does not have its attribute.
     pub source_absent: Absent,
+    /// Whether the rule before this one is about the same attribute of the source.
+    pub again: bool,
     /// The vendor's row.
     pub rule: Option<&'static Rule>,
     /// Whether a source that has what is required needs nothing else for the rule to hold.
@@ -85,6 +87,10 @@ impl Plan {
                 plan.terms.extend(Terms::of_target(accept, target));
             }
         }
+        let mut before = None;
+        for terms in &mut plan.terms {
+            terms.again = before.replace(terms.source) == Some(terms.source);
+        }
         plan
     }
 
@@ -118,6 +124,7 @@ impl Terms {
             when,
             mismatch: rule.mismatch,
             source_absent: rule.source_absent,
+            again: false,
             rule: Some(rule),
             holds_with_its_like: false,
             holds_without: false,
@@ -152,6 +159,7 @@ impl Terms {
             when: None,
             mismatch: Mismatch::Refuse,
             source_absent: Absent::Unknown,
+            again: false,
             rule: None,
             holds_with_its_like: false,
             holds_without: false,

@@ -558,18 +558,23 @@ impl Verdict {
     }
 
     /// Adds a reason. The outcome only ever worsens.
+    #[inline]
     pub fn push(&mut self, reason: Reason) {
         self.outcome = self.outcome.max(reason.id.outcome());
-        let alike = |kept: &&Reason| kept.id == reason.id;
-        if self.reasons.len() >= REASONS_KEPT
-            || (reason.is_note()
-                && self.reasons.len() >= NOTES_KEPT
-                && self.reasons.iter().filter(alike).count() >= NOTES_KEPT)
-        {
+        // With fewer reasons than notes of one kind are kept, there is room for any.
+        if self.reasons.len() >= NOTES_KEPT && self.has_enough_like(&reason) {
             self.dropped = self.dropped.saturating_add(1);
         } else {
             self.reasons.push(reason);
         }
+    }
+
+    /// Whether a reason like this would only be counted.
+    #[cold]
+    fn has_enough_like(&self, reason: &Reason) -> bool {
+        let alike = |kept: &&Reason| kept.id == reason.id;
+        self.reasons.len() >= REASONS_KEPT
+            || (reason.is_note() && self.reasons.iter().filter(alike).count() >= NOTES_KEPT)
     }
 
     /// Counts reasons that somebody else did not keep.

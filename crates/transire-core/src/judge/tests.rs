@@ -124,7 +124,7 @@ fn judged(source: &Facts, target: &Target, now: Option<u64>) -> Verdict {
     assert_eq!(verdict, again, "judged twice");
     let worst = verdict.reasons().iter().map(|reason| reason.id.outcome()).max().unwrap_or_default();
     assert_eq!(verdict.outcome(), worst, "the outcome is the worst of the reasons'");
-    let source = &Complete { stated: source, derive: target.rules().derive };
+    let source = &Complete::new(source, target.rules());
     for terms in &target.plan().terms {
         let stated = source.value(terms.source);
         let awaited = stated.is_none() && source.absence(terms.source) == Absence::Awaited;

@@ -9,7 +9,7 @@
 //! sysfs.
 
 use crate::attribute::{
-    AttributeId, Attributes, Constraint, DEVICE_API, Definition, Dictionary, MDEV_TYPE, Map, Text, Type, Value, row,
+    AttributeId, Attributes, Constraint, DEVICE_API, Definition, Dictionary, MDEV_TYPE, Text, Type, Value, row,
 };
 use crate::format::Vendor;
 use crate::rule::{
@@ -211,38 +211,36 @@ fn unchanged_view(pair: &Pair<'_>) -> Comparison {
     }
 }
 
-fn find<'a>(map: Map<'a>, queue: &str) -> Option<&'a str> {
-    map.pairs().find(|(key, _)| key.as_str() == queue).map(|(_, value)| value.as_str())
-}
-
 /// Whether `holds` for each queue of the source and the same one of the target. A queue that one side has and says
 /// nothing of makes the verdict unknown; one that the target does not have is the matter of `apqns`.
-fn by_queue(pair: &Pair<'_>, otherwise: ReasonId, holds: impl Fn(&str, &str) -> Option<bool>) -> Comparison {
+fn by_queue(pair: &Pair<'_>, otherwise: ReasonId, holds: impl Fn(&[u8], &[u8]) -> Option<bool>) -> Comparison {
     let (Value::Map(source), Value::Map(target)) = (pair.source, pair.target) else {
         return Comparison::Mismatch(shared::REFUSED);
     };
     let mut open = false;
-    for (queue, value) in source.pairs() {
-        match find(target, queue.as_str()).map(|theirs| holds(value.as_str(), theirs)) {
+    for (queue, value, theirs) in source.beside(target) {
+        match theirs.map(|theirs| holds(value.as_bytes(), theirs.as_bytes())) {
             Some(Some(true)) => {}
             Some(Some(false)) => return Comparison::Mismatch(otherwise),
             Some(None) => return Comparison::Mismatch(shared::REFUSED),
-            None => open |= has(pair.of_target, queue.as_str()) != Some(false),
+            None => open |= has(pair.of_target, queue) != Some(false),
         }
     }
     if let Some(Value::Set(queues)) = pair.of_source.value(APQNS) {
-        open |=
-            queues.members().any(|queue| matches!(queue, Value::Text(name) if find(source, name.as_str()).is_none()));
+        let mut named = source.pairs().map(|(key, _)| key).peekable();
+        open |= queues.members().any(|queue| {
+            let Value::Text(queue) = queue else { return false };
+            while named.next_if(|key| *key < queue).is_some() {}
+            named.next_if_eq(&queue).is_none()
+        });
     }
     if open { Comparison::Mismatch(shared::NOT_IN_PROFILE) } else { Comparison::Match }
 }
 
 /// Whether a side has the queue; `None` where it does not say.
-fn has(side: &dyn Attributes, queue: &str) -> Option<bool> {
-    match (side.value(APQNS)?, Text::new(queue)) {
-        (Value::Set(queues), Some(name)) => Some(queues.contains(Value::Text(name))),
-        _ => None,
-    }
+fn has(side: &dyn Attributes, queue: Text<'_>) -> Option<bool> {
+    let Value::Set(queues) = side.value(APQNS)? else { return None };
+    Some(queues.contains(Value::Text(queue)))
 }
 
 /// Facilities S, M, C and modes D, A, X, N, SL: bits 0 to 7.
@@ -265,18 +263,29 @@ fn ap_type(pair: &Pair<'_>) -> Comparison {
     by_queue(pair, shared::NOT_AT_LEAST, |source, target| Some(kind(source)? <= kind(target)?))
 }
 
+/// Modes of an adapter, as a map names them.
+const MODES: [&[u8]; 3] = [b"cca", b"accelerator", b"ep11"];
+
 fn mode(pair: &Pair<'_>) -> Comparison {
     by_queue(pair, shared::NOT_EQUAL, |source, target| Some(source == target))
 }
 
 /// `0xb2800000`.
-fn status(text: &str) -> Option<u32> {
-    let digits = text.strip_prefix("0x").unwrap_or(text);
-    u32::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 8)
+fn status(text: &[u8]) -> Option<u32> {
+    let digits = text.strip_prefix(b"0x").unwrap_or(text);
+    if digits.len() == 8 { number(digits, 16) } else { None }
 }
 
-fn kind(text: &str) -> Option<u8> {
-    text.parse().ok()
+/// One to three decimal digits.
+fn kind(text: &[u8]) -> Option<u32> {
+    if (1..=3).contains(&text.len()) { number(text, 10) } else { None }
+}
+
+/// The number of these digits, at most eight; `None` where one is none. A sign is no digit.
+fn number(digits: &[u8], base: u32) -> Option<u32> {
+    digits
+        .iter()
+        .try_fold(0_u32, |number, &digit| number.checked_mul(base)?.checked_add(char::from(digit).to_digit(base)?))
 }
 
 /// Whether a text is so many lower-case hex digits.
@@ -294,8 +303,8 @@ fn impossible(target: &dyn Attributes) -> Option<(AttributeId, &'static str)> {
         Some(Value::Set(set)) => set.members().all(|member| matches!(member, Value::Text(name) if form(name.as_str()))),
         _ => true,
     };
-    let pairs = |id, form: fn(&str) -> bool| match target.value(id) {
-        Some(Value::Map(map)) => map.pairs().all(|(queue, value)| is_queue(queue.as_str()) && form(value.as_str())),
+    let pairs = |id, form: fn(&[u8]) -> bool| match target.value(id) {
+        Some(Value::Map(map)) => map.pairs().all(|(queue, value)| is_queue(queue.as_str()) && form(value.as_bytes())),
         _ => true,
     };
     if !members(APQNS, is_queue) {
@@ -304,7 +313,7 @@ fn impossible(target: &dyn Attributes) -> Option<(AttributeId, &'static str)> {
         Some((CONTROL_DOMAINS, "domains such as 00ab"))
     } else if !pairs(AP_TYPE, |value| kind(value).is_some()) {
         Some((AP_TYPE, "pairs such as \"05.00ab\" = \"14\""))
-    } else if !pairs(MODE, |value| ["accelerator", "cca", "ep11"].contains(&value)) {
+    } else if !pairs(MODE, |value| MODES.contains(&value)) {
         Some((MODE, "pairs such as \"05.00ab\" = \"cca\", with accelerator, cca or ep11"))
     } else if !pairs(QUEUE_FACILITIES, |value| status(value).is_some()) {
         Some((QUEUE_FACILITIES, "pairs such as \"05.00ab\" = \"0xb2800000\""))

@@ -126,64 +126,10 @@ fn likeness(prefix: &[u8], _eof: bool) -> Likeness {
     }
 }
 
-/// Bytes of a value under construction, of which at most `N` are needed.
-#[derive(Clone, Debug)]
-struct Wire<const N: usize> {
-    bytes: [u8; N],
-    length: usize,
-}
-
-impl<const N: usize> Wire<N> {
-    const fn new() -> Self {
-        Self { bytes: [0; N], length: 0 }
-    }
-
-    fn push(&mut self, bytes: &[u8]) {
-        let end = self.length.saturating_add(bytes.len());
-        if let Some(room) = self.bytes.get_mut(self.length..end) {
-            room.copy_from_slice(bytes);
-            self.length = end;
-        }
-    }
-
-    /// A member of a set, or a key or value of a map: its length, then its text.
-    fn text(&mut self, text: &[u8]) {
-        self.push(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_le_bytes());
-        self.push(text);
-    }
-
-    /// A member of a set, whose type stands before the first.
-    fn member(&mut self, text: &[u8]) {
-        if self.length == 0 {
-            self.push(&[Type::Text.code()]);
-        }
-        self.text(text);
-    }
-
-    fn pair(&mut self, key: &[u8], value: &[u8]) {
-        self.text(key);
-        self.text(value);
-    }
-
-    /// The value; there is no empty one.
-    fn value(&self, kind: Type) -> Option<Value<'_>> {
-        let bytes = self.bytes.get(..self.length).filter(|bytes| !bytes.is_empty())?;
-        Value::read_again(kind, bytes)
-    }
-}
-
-/// The last digits of a number in hex, in lower case.
-fn hex<const DIGITS: usize>(number: u32) -> [u8; DIGITS] {
-    let mut left = number;
-    let mut digits = [b'0'; DIGITS];
-    for digit in digits.iter_mut().rev() {
-        *digit = match u8::try_from(left & 0xf).unwrap_or(0) {
-            small @ 0..=9 => b'0' + small,
-            large => b'a' + (large - 10),
-        };
-        left >>= 4;
-    }
-    digits
+/// Two digits for each byte, in lower case.
+fn hex(byte: u8) -> [u8; 2] {
+    let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' + (half - 10) };
+    [digit(byte >> 4), digit(byte & 0xf)]
 }
 
 /// A queue as the stream has it.
@@ -200,16 +146,15 @@ const MODES: [(u32, &[u8]); 3] = [(0x1000_0000, b"cca"), (0x0800_0000, b"acceler
 impl Queue {
     fn read(bytes: &[u8; QUEUE_LEN]) -> Self {
         let word = u128::from_be_bytes(*bytes);
-        // Status word, number, reserved bytes: 64, 16 and 48 bits.
-        let part = |shift: u32, bits: u32| u64::try_from(word >> shift & ((1 << bits) - 1)).unwrap_or(0);
-        Self { status: part(64, 64), apqn: u16::try_from(part(48, 16)).unwrap_or(0), reserved: part(0, 48) }
+        let [status, rest] = [word >> 64, word & u128::from(u64::MAX)].map(|half| u64::try_from(half).unwrap_or(0));
+        let [card, domain, ..] = rest.to_be_bytes();
+        Self { status, apqn: u16::from_be_bytes([card, domain]), reserved: rest & 0xffff_ffff_ffff }
     }
 
-    /// `05.00ab`.
-    fn name(self) -> [u8; 7] {
-        let [card, domain] = self.apqn.to_be_bytes();
-        let ([one, two], [three, four, five, six]) = (hex(u32::from(card)), hex(u32::from(domain)));
-        [one, two, b'.', three, four, five, six]
+    /// `05.00ab`, as a member of a set or a key of a map: its length before it.
+    fn name(self) -> [u8; 9] {
+        let [card, domain] = self.apqn.to_be_bytes().map(hex);
+        [7, 0, card[0], card[1], b'.', b'0', b'0', domain[0], domain[1]]
     }
 
     /// Bits 0 to 31 of the status word.
@@ -245,27 +190,52 @@ fn offset_of(queue: usize) -> u64 {
     widen(HEADER_LEN.saturating_add(queue.saturating_mul(QUEUE_LEN)))
 }
 
-/// What a stream says of its source: values of attributes, as they stand in a profile.
-#[derive(Clone, Debug)]
-pub struct Source {
-    queues: u32,
-    control_domains: Wire<{ 1 + 256 * 6 }>,
-    apqns: Wire<{ 1 + MEMBERS_MAX * 9 }>,
-    ap_type: Wire<{ MEMBERS_MAX * (9 + 5) }>,
-    mode: Wire<{ MEMBERS_MAX * (9 + 13) }>,
-    queue_facilities: Wire<{ MEMBERS_MAX * (9 + 12) }>,
+/// The attributes that a stream states, in the order in which their values are put down.
+const STATED: [(AttributeId, Type); 5] = [
+    (CONTROL_DOMAINS, Type::Set),
+    (APQNS, Type::Set),
+    (AP_TYPE, Type::Map),
+    (MODE, Type::Map),
+    (QUEUE_FACILITIES, Type::Map),
+];
+
+/// Most bytes that the values take of a stream of so many queues and control domains: two types of members, and of each
+/// queue its number alone, with its type, with its mode, and with its facilities.
+const fn room(queues: usize, domains: usize) -> usize {
+    2 + domains * (2 + 4) + queues * (4 * (2 + 7) + (2 + 3) + (2 + 11) + (2 + 10))
 }
 
-impl Source {
+/// Queues and control domains that most devices have at the most: to judge one takes that much less room.
+const FEW: (usize, usize) = (8, 64);
+
+/// What a stream says of its source that has few queues.
+type FewQueues = Listed<{ room(FEW.0, FEW.1) }>;
+
+/// What any stream says of its source.
+pub type Source = Listed<{ room(MEMBERS_MAX, 256) }>;
+
+/// What a stream says of its source: values of attributes, as they stand in a profile.
+#[derive(Clone, Debug)]
+pub struct Listed<const ROOM: usize> {
+    queues: u32,
+    /// One value behind the other.
+    bytes: [u8; ROOM],
+    /// Where each ends.
+    ends: [usize; STATED.len()],
+    length: usize,
+}
+
+impl<const ROOM: usize> Listed<ROOM> {
     /// One of which nothing is known.
     const fn new() -> Self {
-        Self {
-            queues: 0,
-            control_domains: Wire::new(),
-            apqns: Wire::new(),
-            ap_type: Wire::new(),
-            mode: Wire::new(),
-            queue_facilities: Wire::new(),
+        Self { queues: 0, bytes: [0; ROOM], ends: [0; STATED.len()], length: 0 }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let end = self.length.saturating_add(bytes.len());
+        if let Some(room) = self.bytes.get_mut(self.length..end) {
+            room.copy_from_slice(bytes);
+            self.length = end;
         }
     }
 
@@ -287,50 +257,93 @@ impl Source {
         let listed = order.get_mut(..queues.len()).unwrap_or_default();
         listed.sort_unstable_by_key(|place| queue_at(place).apqn);
         self.queues = count;
-        for place in listed {
-            self.list(queue_at(place));
-        }
-        let domains = header.get(16..).unwrap_or(&[]).iter().zip((0..256_u32).step_by(8));
-        for (byte, first) in domains.filter(|(byte, _)| **byte != 0) {
-            for domain in (first..).take(8).filter(|domain| byte << (domain - first) & 0x80 != 0) {
-                self.control_domains.member(&hex::<4>(domain));
+        for (stated, (id, kind)) in STATED.into_iter().enumerate() {
+            let start = self.length;
+            if kind == Type::Set {
+                self.push(&[Type::Text.code()]);
+            }
+            let before = self.length;
+            if id == CONTROL_DOMAINS {
+                domains(header, |domain| {
+                    let [high, low] = hex(domain);
+                    self.push(&[4, 0, b'0', b'0', high, low]);
+                });
+            } else {
+                listed.iter().map(queue_at).for_each(|queue| self.list(queue, id));
+            }
+            // There is no empty value.
+            if self.length == before {
+                self.length = start;
+            }
+            if let Some(end) = self.ends.get_mut(stated) {
+                *end = self.length;
             }
         }
         Ok(())
     }
 
-    fn list(&mut self, queue: Queue) {
-        let name = queue.name();
-        let facilities = queue.facilities();
-        self.apqns.member(&name);
-        let kind = queue.kind();
-        let digits = [b'0' + kind / 100, b'0' + kind / 10 % 10, b'0' + kind % 10];
-        let leading = digits.iter().take(2).take_while(|digit| **digit == b'0').count();
-        self.ap_type.pair(&name, digits.get(leading..).unwrap_or(&digits));
-        let mut modes = MODES.iter().filter(|(bit, _)| facilities & bit != 0);
-        // Of a queue with no mode, or with several, nothing is said.
-        if let (Some((_, mode)), None) = (modes.next(), modes.next()) {
-            self.mode.pair(&name, mode);
+    /// What the value of this attribute has of the queue.
+    fn list(&mut self, queue: Queue, id: AttributeId) {
+        let (name, facilities) = (queue.name(), queue.facilities());
+        if id == APQNS {
+            self.push(&name);
+        } else if id == AP_TYPE {
+            let kind = queue.kind();
+            let digits = [b'0' + kind / 100, b'0' + kind / 10 % 10, b'0' + kind % 10];
+            let leading = digits.iter().take(2).take_while(|digit| **digit == b'0').count();
+            self.pair(&name, digits.get(leading..).unwrap_or(&digits));
+        } else if id == MODE {
+            let mut modes = MODES.iter().filter(|(bit, _)| facilities & bit != 0);
+            // Of a queue with no mode, or with several, nothing is said.
+            if let (Some((_, mode)), None) = (modes.next(), modes.next()) {
+                self.pair(&name, mode);
+            }
+        } else {
+            let [a, b, c, d] = facilities.to_be_bytes().map(hex);
+            self.pair(&name, &[b'0', b'x', a[0], a[1], b[0], b[1], c[0], c[1], d[0], d[1]]);
         }
-        let mut word = *b"0x00000000";
-        for (slot, digit) in word.iter_mut().skip(2).zip(hex::<8>(facilities)) {
-            *slot = digit;
-        }
-        self.queue_facilities.pair(&name, &word);
+    }
+
+    fn pair(&mut self, name: &[u8; 9], value: &[u8]) {
+        self.push(name);
+        self.push(&u16::try_from(value.len()).unwrap_or(u16::MAX).to_le_bytes());
+        self.push(value);
     }
 }
 
-impl Attributes for Source {
-    fn value(&self, id: AttributeId) -> Option<Value<'_>> {
-        match id.number() {
-            number if number == VENDOR.number() => Some(Value::Text(Text::constant("ap"))),
-            number if number == APQNS.number() => self.apqns.value(Type::Set),
-            number if number == CONTROL_DOMAINS.number() => self.control_domains.value(Type::Set),
-            number if number == AP_TYPE.number() => self.ap_type.value(Type::Map),
-            number if number == MODE.number() => self.mode.value(Type::Map),
-            number if number == QUEUE_FACILITIES.number() => self.queue_facilities.value(Type::Map),
-            _ => None,
+/// The control domains of a header, 64 in each word, the first leftmost.
+fn domain_words(header: &[u8]) -> [u64; 4] {
+    let words = header.get(16..).and_then(<[u8]>::first_chunk::<32>).unwrap_or(&[0; 32]);
+    let (words, _) = words.as_chunks();
+    core::array::from_fn(|at| words.get(at).map_or(0, |word| u64::from_be_bytes(*word)))
+}
+
+/// Tells every control domain of the header, ascending.
+fn domains(header: &[u8], mut each: impl FnMut(u8)) {
+    for (first, word) in [0, 64, 128, 192].into_iter().zip(domain_words(header)) {
+        let mut left = word;
+        while left != 0 {
+            let bit = left.leading_zeros();
+            each(first + u8::try_from(bit).unwrap_or(0));
+            left &= !(1 << 63 >> bit);
         }
+    }
+}
+
+impl<const ROOM: usize> Attributes for Listed<ROOM> {
+    fn value(&self, id: AttributeId) -> Option<Value<'_>> {
+        if id.number() == VENDOR.number() {
+            return Some(Value::Text(Text::constant("ap")));
+        }
+        let mut start = 0;
+        for ((stated, kind), end) in STATED.into_iter().zip(self.ends) {
+            if stated.number() == id.number() {
+                let bytes = self.bytes.get(start..end).filter(|bytes| !bytes.is_empty())?;
+                return Value::read_again(kind, bytes);
+            }
+            start = end;
+        }
+        None
     }
 
     fn place(&self, id: AttributeId) -> Option<(u64, u32)> {
@@ -349,12 +362,8 @@ fn read_header(input: &[u8]) -> Result<u32, Reason> {
         let end = widen(input.len());
         Reason::at(id, end).because(Datum::Count(end), Datum::Count(widen(HEADER_LEN)))
     };
-    let number = |name: &str| {
-        let field = HEADER.field(name)?;
-        let value = field.bytes(input).map(big_endian)?;
-        Some((u32::try_from(value).unwrap_or(u32::MAX), field.span(0)))
-    };
-    let Some((magic, _)) = number("magic") else {
+    let number = |at: usize| input.get(at..)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes));
+    let Some(magic) = number(0) else {
         let agrees = likeness(input, true) == Likeness::Short;
         return Err(if agrees { short(shared::MAGIC_TRUNCATED) } else { Reason::at(shared::MAGIC_UNRECOGNIZED, 0) });
     };
@@ -365,9 +374,7 @@ fn read_header(input: &[u8]) -> Result<u32, Reason> {
         let id = if magic == MAGIC.swap_bytes() { reasons::BYTE_ORDER } else { shared::MAGIC_UNRECOGNIZED };
         return wrong(id, Datum::Wire(u64::from(magic)), Datum::Wire(u64::from(MAGIC)), 0);
     }
-    let (Some((version, _)), Some((queues, _)), true) =
-        (number("version"), number("num_queues"), input.len() >= HEADER_LEN)
-    else {
+    let (Some(version), Some(queues), true) = (number(4), number(8), input.len() >= HEADER_LEN) else {
         return Err(short(shared::STREAM_TRUNCATED));
     };
     if version != VERSION {
@@ -381,7 +388,7 @@ fn read_header(input: &[u8]) -> Result<u32, Reason> {
 
 /// Fills the source from the first bytes: the header, and all queues where they are few enough to be listed. Says how many
 /// bytes that took.
-fn read_source(input: &[u8], eof: bool, source: &mut Source) -> Result<usize, Undecided> {
+fn read_source<const ROOM: usize>(input: &[u8], eof: bool, source: &mut Listed<ROOM>) -> Result<usize, Undecided> {
     if input.len() < HEADER_LEN && !eof {
         return Err(Undecided::Need(HEADER_LEN));
     }
@@ -404,11 +411,25 @@ fn read_source(input: &[u8], eof: bool, source: &mut Source) -> Result<usize, Un
 }
 
 fn identify(prefix: &[u8], eof: bool, _choices: Choices, show: &mut dyn FnMut(&dyn Attributes)) -> Identified {
-    let mut source = Source::new();
+    let queues = prefix.get(8..).and_then(<[u8]>::first_chunk).map(|bytes| u32::from_be_bytes(*bytes));
+    let domains = domain_words(prefix).iter().map(|word| index(word.count_ones())).sum::<usize>();
+    if queues.is_some_and(|queues| index(queues) <= FEW.0) && domains <= FEW.1 {
+        identify_in(&mut FewQueues::new(), prefix, eof, show)
+    } else {
+        identify_in(&mut Source::new(), prefix, eof, show)
+    }
+}
+
+fn identify_in<const ROOM: usize>(
+    source: &mut Listed<ROOM>,
+    prefix: &[u8],
+    eof: bool,
+    show: &mut dyn FnMut(&dyn Attributes),
+) -> Identified {
     let count = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
-    match read_source(prefix, eof, &mut source) {
+    match read_source(prefix, eof, source) {
         Ok(within) => {
-            show(&source);
+            show(source);
             Identified::Shown(count(within))
         }
         Err(Undecided::Need(bytes)) => Identified::Need(count(bytes)),

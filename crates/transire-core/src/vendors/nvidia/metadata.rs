@@ -11,7 +11,7 @@ use super::{
     DRIVER_BUILD, ECC_MODE, GPU_BOARD, GUEST_DRIVER, HYPERVISOR, MIGRATION_CAPS, VGPU_TYPE_NAME, VGPU_VERSION,
     VGPU_VERSION_RANGE, version_of,
 };
-use crate::attribute::{Absence, AttributeId, Attributes, Text, VENDOR, Value, Version};
+use crate::attribute::{Absence, AttributeId, Attributes, Text, Type, VENDOR, Value, Version};
 use crate::bytes::{Reader as Bytes, Short, index, widen};
 use crate::format::{
     Choices, Field, FieldKind, Format, Glance, Hold, Layout, Likeness, Proves, Role, Share, settles_nothing,
@@ -166,12 +166,14 @@ impl DriverText {
         Ok(Self { bytes, length, offset })
     }
 
+    /// The text, whose characters were looked at when it was read; none where it is empty.
     fn text(&self) -> Option<Text<'_>> {
-        Text::read(self.bytes.get(..self.length)?).filter(|text| !text.as_str().is_empty())
+        let text = self.bytes.get(..self.length).filter(|text| !text.is_empty())?;
+        if let Some(Value::Text(text)) = Value::read_again(Type::Text, text) { Some(text) } else { None }
     }
 
     fn version(&self) -> Option<Version> {
-        version_of(self.text()?.as_str())
+        version_of(self.text()?.as_bytes())
     }
 
     /// What stands behind the NUL is to be zero.
@@ -425,18 +427,21 @@ enum Version80 {
 
 impl Version80 {
     fn of(field: &[u8]) -> Self {
-        let length = field.iter().position(|byte| *byte == 0);
-        let text = field.get(..length.unwrap_or(field.len())).unwrap_or(field);
-        let mut parts = text.split(|byte| *byte == b'.');
-        let digits = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
-        let begun = text.first().is_none_or(u8::is_ascii_digit) && parts.clone().all(digits);
-        match length {
-            _ if !begun => Self::No,
-            Some(0) => Self::Empty,
-            Some(_) if parts.clone().nth(1).is_some() && parts.all(|part| !part.is_empty()) => Self::Whole,
-            Some(_) => Self::No,
-            None => Self::Begun,
+        let (mut dots, mut is_part_empty, mut is_any_empty) = (0_usize, true, false);
+        for byte in field {
+            match byte {
+                0 if dots == 0 && is_part_empty => return Self::Empty,
+                0 if dots > 0 && !is_part_empty && !is_any_empty => return Self::Whole,
+                b'0'..=b'9' => is_part_empty = false,
+                // The first character is a digit.
+                b'.' if dots > 0 || !is_part_empty => {
+                    is_any_empty |= is_part_empty;
+                    (dots, is_part_empty) = (dots + 1, true);
+                }
+                _ => return Self::No,
+            }
         }
+        Self::Begun
     }
 }
 
@@ -452,14 +457,16 @@ fn vgpu_likeness(prefix: &[u8], eof: bool) -> Likeness {
     let Some((state, text)) = prefix.get(8..).and_then(|rest| rest.split_at_checked(4)) else {
         return too_short(eof);
     };
-    let looks = Version80::of(text);
-    match (state, looks) {
-        ([0 | 1, 0, 0, 0], Version80::Whole) if prefix.len() >= LOOKED_AT => {
+    if !matches!(state, [0 | 1, 0, 0, 0]) {
+        return Likeness::No;
+    }
+    match (state, Version80::of(text)) {
+        (_, Version80::Whole) if prefix.len() >= LOOKED_AT => {
             Likeness::Possible("a state of 0 or 1, and a driver version as text, as in the metadata of a virtual GPU")
         }
-        ([0 | 1, 0, 0, 0], Version80::Whole | Version80::Begun) if prefix.len() < LOOKED_AT => Likeness::Short,
-        ([0, 0, 0, 0], Version80::Empty) if prefix.len() >= LOOKED_AT => Likeness::Opaque,
-        ([0, 0, 0, 0], Version80::Empty) => too_short(eof),
+        (_, Version80::Whole | Version80::Begun) if prefix.len() < LOOKED_AT => Likeness::Short,
+        ([0, ..], Version80::Empty) if prefix.len() >= LOOKED_AT => Likeness::Opaque,
+        ([0, ..], Version80::Empty) => too_short(eof),
         _ => Likeness::No,
     }
 }

@@ -662,15 +662,20 @@ fn board_id(side: &dyn Attributes) -> Option<PciId> {
 
 fn build_version(side: &dyn Attributes) -> Option<Version> {
     let Value::Text(build) = side.value(DRIVER_BUILD)? else { return None };
-    version_of(build.as_str())
+    version_of(build.as_bytes())
 }
 
 /// Two or three numbers with dots between them, as in `550.054.10`. A build in another form is compared as the text that
 /// it is, and no version follows from it.
-fn version_of(text: &str) -> Option<Version> {
-    // Digits alone: parse() would take a sign, too.
-    let number = |part: &str| part.bytes().all(|digit| digit.is_ascii_digit()).then(|| part.parse().ok())?;
-    let mut parts = text.split('.').map(number);
+fn version_of(text: &[u8]) -> Option<Version> {
+    let number = |part: &[u8]| {
+        let digits = part.iter().try_fold(0_u32, |number, digit| {
+            let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
+            number.checked_mul(10)?.checked_add(u32::from(digit))
+        });
+        digits.filter(|_| !part.is_empty())
+    };
+    let mut parts = text.split(|byte| *byte == b'.').map(number);
     let version = Version { major: parts.next()??, minor: parts.next()??, patch: parts.next().unwrap_or(Some(0))? };
     parts.next().is_none().then_some(version)
 }

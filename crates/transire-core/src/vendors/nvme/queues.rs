@@ -3,6 +3,8 @@
 //! Facts: NVMe Base Specification 2.1, figures of the NVMe Controller State, of the I/O submission queue and of the I/O
 //! completion queue; the RFC "vfio-nvme" of August 2025 has the same with one entry in another size. Little-endian.
 
+use core::ops::Range;
+
 use alloc::vec::Vec;
 
 use super::{CONTIGUOUS_QUEUES, HMLMS, IO_QUEUES, NONE, QUEUE_ENTRIES, STATE_LAYOUT, STATE_VERSION, VENDOR_FORMAT};
@@ -233,6 +235,29 @@ impl Attributes for Source {
             _ => None,
         }
     }
+}
+
+/// The bits of a header that are zero in every one: those of the bytes in `ranges`, and all but bit 0 of the attributes.
+pub const fn zero_bits<const LENGTH: usize>(ranges: &[Range<usize>]) -> [u8; LENGTH] {
+    let mut bits = [0; LENGTH];
+    bits[2] = 0xfe;
+    let mut range = 0;
+    while range < ranges.len() {
+        let mut at = ranges[range].start;
+        while at < ranges[range].end {
+            bits[at] = 0xff;
+            at += 1;
+        }
+        range += 1;
+    }
+    bits
+}
+
+/// Whether a stream begins as a header does: the bits are zero, as far as it goes.
+pub fn begins_with_zero(prefix: &[u8], bits: &[u8]) -> bool {
+    // Most streams of others are told by their first byte; of the rest no byte is looked at alone.
+    prefix.first().is_none_or(|first| *first == 0)
+        && prefix.iter().zip(bits).fold(0, |seen, (byte, bits)| seen | byte & bits) == 0
 }
 
 /// A little-endian number in `bytes`, which are long enough.

@@ -8,8 +8,8 @@
 use super::LAYOUTS;
 use super::queues::{
     COMPLETION, Kind, QUEUE_LEN, STATE, STATE_HEADER_LEN, SUBMISSION, Source, Summary, VENDOR_PART, VENDOR_PART_OPTION,
-    check_counts, check_suspended, check_vendor_part, check_version, header_notes, missing_completion, number,
-    queue_findings, reasons, settled_by, word, wrong,
+    begins_with_zero, check_counts, check_suspended, check_vendor_part, check_version, header_notes,
+    missing_completion, number, queue_findings, reasons, settled_by, word, wrong, zero_bits,
 };
 use crate::attribute::{Absence, AttributeId, Attributes, Value};
 use crate::bytes::{index, widen};
@@ -95,11 +95,10 @@ pub static PADDING: Layout =
     Layout { name: "padding", fields: &[Field::new("padding", 0, FieldKind::Hex(2), "to the end of a dword, 0")] };
 
 /// Zero in every header: the version and the reserved bytes, and the version of the state.
-const ZERO: [core::ops::Range<usize>; 3] = [0..2, 3..16, 20..22];
+const ZERO: [u8; 22] = zero_bits(&[0..2, 3..16, 20..22]);
 
 fn likeness(prefix: &[u8], _eof: bool) -> Likeness {
-    let mut bytes = ZERO.into_iter().flatten().map(|at| prefix.get(at).copied().unwrap_or(0));
-    if bytes.any(|byte| byte != 0) || number(prefix, 2, 1) > 1 {
+    if !begins_with_zero(prefix, &ZERO) {
         return Likeness::No;
     }
     if prefix.len() < HEADERS_LEN {

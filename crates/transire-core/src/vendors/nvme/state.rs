@@ -9,8 +9,8 @@ use alloc::boxed::Box;
 use super::LAYOUTS;
 use super::queues::{
     self, COMPLETION, Kind, PIECE_LEN, QUEUE_LEN, QUEUES_MAX, Queues, STATE, STATE_HEADER_LEN, SUBMISSION, Source,
-    VENDOR_PART, VENDOR_PART_OPTION, check_counts, check_suspended, check_vendor_part, check_version, number, reasons,
-    settled_by, word, wrong,
+    VENDOR_PART, VENDOR_PART_OPTION, begins_with_zero, check_counts, check_suspended, check_vendor_part, check_version,
+    number, reasons, settled_by, word, wrong, zero_bits,
 };
 use crate::attribute::Attributes;
 use crate::bytes::{index, widen};
@@ -76,11 +76,10 @@ pub static HEADER: Layout = Layout {
 };
 
 /// Zero in every header: the version, the reserved bytes, and what is above the largest sizes.
-const ZERO: [core::ops::Range<usize>; 4] = [0..2, 3..16, 19..32, 35..48];
+const ZERO: [u8; HEADER_LEN] = zero_bits(&[0..2, 3..16, 19..32, 35..48]);
 
 fn likeness(prefix: &[u8], _eof: bool) -> Likeness {
-    let mut bytes = ZERO.into_iter().flatten().map(|at| prefix.get(at).copied().unwrap_or(0));
-    if bytes.any(|byte| byte != 0) || number(prefix, 2, 1) > 1 {
+    if !begins_with_zero(prefix, &ZERO) {
         return Likeness::No;
     }
     if prefix.len() < HEADER_LEN {
