@@ -660,7 +660,9 @@ pub(crate) fn of_device(
     let mut meant = there().filter(|(_, seen)| device.is_none_or(|device| seen.place() == device.as_bytes()));
     match (meant.next(), meant.next(), device) {
         (Some((number, seen)), None, _) => Ok(parts_of(&seen, &|reason| migration.words(Some(number), reason))),
-        (Some(_), Some(_), None) => Err(usage(format!("a migration stream of several devices: name one of {}", names()))),
+        (Some(_), Some(_), None) => {
+            Err(usage(format!("a migration stream of several devices: name one of {}", names())))
+        }
         (Some(_), Some(_), Some(device)) => Err(usage(format!("the migration stream has several devices {device}"))),
         // A stream that cannot be read may have had it.
         (None, ..) if migration.verdict().is_settled_against() => Ok(of_whole(&migration)),
