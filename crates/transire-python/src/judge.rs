@@ -8,6 +8,7 @@ use transire_core::early::{Early, judge_first};
 use transire_core::format::{Choices, Driver, DriverStep, Errno, Format, Hold, predict as predict_writes};
 use transire_core::gate::migration::Standard;
 use transire_core::gate::{Gate, Input, Options, Output};
+use transire_core::prologue::MAGIC;
 use transire_core::vendors::VENDORS;
 use transire_core::verdict::{Datum, Reason, reasons};
 
@@ -328,6 +329,11 @@ pub(crate) fn verify(
         }
         ("driver", Some(target)) => {
             let bytes = whole(py, source)?;
+            if bytes.starts_with(&MAGIC) {
+                return Err(usage(
+                    "the standard driver asks what a driver does with a native stream; this one is sealed: unseal it",
+                ));
+            }
             driver_verdict(&bytes, &target, (format, earlier), &Writes::read(writes)?)
         }
         ("driver", None) => Err(usage("the standard driver needs a target: the device that the driver would load")),
