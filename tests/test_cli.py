@@ -319,6 +319,13 @@ def test_verify_by_the_driver(run: Callable[..., Ran]) -> None:
     assert "EFAULT" in ran.text
 
 
+def test_the_driver_is_not_asked_about_an_envelope(run: Callable[..., Ran], sealed_file: str) -> None:
+    ran = run("verify", sealed_file, "--target", TWO, "--standard", "driver")
+    assert (ran.code, ran.out) == (2, b"")
+    assert ran.err.startswith(f"transire: {sealed_file}: the standard driver asks")
+    assert "unseal it" in ran.err
+
+
 def test_standard_input_is_a_file(run: Callable[..., Ran], sealed: bytes) -> None:
     data = Path(STREAM).read_bytes()
     target = Path(TWO).read_bytes()

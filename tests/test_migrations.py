@@ -438,6 +438,71 @@ def test_a_source_that_stalls_ends_a_gate() -> None:
     assert "stream.stalled" in {reason.id for reason in verdict.reasons}
 
 
+# Devices by themselves
+
+
+@pytest.mark.parametrize("name", ["0000:00:05.0", "0000:00:05.0/vfio"])
+def test_a_device_of_a_migration_has_its_profile(name: str) -> None:
+    extracted = {"nr_ports": 2, "stream_version": "1.0.0"}
+    for source in (str(BOTH), BOTH.read_bytes(), image(BOTH.read_bytes())):
+        assert transire.profile_of(source, device=name).attributes == extracted
+        assert transire.profile_of(source, device=name, format="mtty").attributes == extracted
+        assert transire.check(source, TWO_PORTS, device=name).outcome is Outcome.COMPATIBLE
+        verdict = transire.check(source, ONE_PORT, device=name)
+        assert [reason.id for reason in verdict.reasons] == ["nr_ports.not-equal"]
+        assert verdict.device == "0000:00:05.0"
+
+
+def test_the_only_device_of_a_migration_needs_no_name() -> None:
+    assert transire.profile_of(GOOD).attributes["nr_ports"] == 1
+    assert transire.check(GOOD, ONE_PORT).outcome is Outcome.COMPATIBLE
+    assert transire.check(GOOD, TWO_PORTS).outcome is Outcome.INCOMPATIBLE
+    several = channels("pc-mtty2-multifd-devstate")
+    assert transire.profile_of(several).attributes["nr_ports"] == 2
+    assert transire.check(several, TWO_PORTS).outcome is Outcome.COMPATIBLE
+
+
+def test_a_device_that_is_not_meant_is_an_error_of_usage() -> None:
+    without = capture("qemu/q100-xbzrle.bin.xz")
+    native = FIXTURES / "mtty" / "mtty1-text.bin"
+    for source, device, message in (
+        (BOTH, None, "several devices: name one of 0000:00:04.0, 0000:00:05.0"),
+        (BOTH, "0000:00:09.0", "no device 0000:00:09.0; it has 0000:00:04.0, 0000:00:05.0"),
+        (without, None, "no VFIO device"),
+        (without, "0000:00:04.0", "no VFIO device"),
+        (native, "0000:00:04.0", "devices are of a migration stream, and this is none"),
+    ):
+        for ask in (
+            lambda: transire.profile_of(source, device=device),  # noqa: B023  # asked at once
+            lambda: transire.check(source, ONE_PORT, device=device),  # noqa: B023
+        ):
+            with pytest.raises(ValueError, match=message):
+                ask()
+    with pytest.raises(ValueError, match="a profile is of one device"):
+        transire.check(transire.profile_of(native), ONE_PORT, device="0000:00:04.0")
+
+
+def test_a_migration_that_ends_before_its_device_says_so() -> None:
+    data = GOOD.read_bytes()
+    # Inside the first section of the device, and inside the 24 bytes that tell its source.
+    for length, reason in ((130, "qemu.truncated"), (230, "stream.truncated")):
+        with pytest.raises(transire.Truncated, match=reason):
+            transire.profile_of(data[:length])
+        verdict = transire.check(data[:length], ONE_PORT)
+        assert verdict.outcome is Outcome.TRUNCATED
+        assert reason in {each.id for each in verdict.reasons}
+    with pytest.raises(transire.Unrecognized, match=r"libvirt\.compressed"):
+        transire.profile_of(image(data, form=5))
+
+
+def test_a_machine_is_for_migration_streams() -> None:
+    native = FIXTURES / "mtty" / "mtty1-text.bin"
+    with pytest.raises(ValueError, match="a machine is for migration streams"):
+        transire.verify(native, ONE_PORT, machine=Machine.read(GOOD))
+    with open(os.devnull, "wb") as sink, pytest.raises(ValueError, match="a machine is for"):  # noqa: PTH123
+        transire.gate(native, sink, ONE_PORT, machine=Machine.read(GOOD))
+
+
 # Machines, save images, what is shown
 
 
@@ -681,6 +746,81 @@ def test_targets_on_the_command_line_that_do_not_go_together() -> None:
     ):
         ran = run("verify", str(BOTH), *arguments)
         assert (ran.returncode, ran.stdout, ran.stderr.count(b"\n")) == (2, b"", 1), arguments
+
+
+def test_a_target_on_the_command_line_may_have_the_device_as_the_stream_does() -> None:
+    assert run("verify", str(GOOD), "--target", f"0000:00:04.0/vfio={ONE}").returncode == 0
+    twice = run("verify", str(GOOD), "--target", f"0000:00:04.0/vfio={ONE}", "--target", f"0000:00:04.0={ONE}")
+    assert (twice.returncode, b"two targets for the device 0000:00:04.0" in twice.stderr) == (2, True)
+    nameless = run("verify", str(GOOD), "--target", f"={ONE}")
+    assert (nameless.returncode, b"the device is missing" in nameless.stderr) == (2, True)
+
+
+def test_a_machine_that_is_none_is_an_error_of_usage() -> None:
+    # The exit code 3 would be the verdict on the stream.
+    for machine in (ONE, str(FIXTURES / "mtty" / "mtty1-text.bin")):
+        ran = run("verify", str(GOOD), "--target", ONE, "--machine", machine)
+        assert (ran.returncode, ran.stdout, ran.stderr.count(b"\n")) == (2, b"", 1)
+        assert ran.stderr.startswith(f"transire: {machine}: no migration stream".encode())
+
+
+def test_an_error_of_usage_names_the_file_and_the_others_are_judged() -> None:
+    native = str(FIXTURES / "mtty" / "mtty1-text.bin")
+    ran = run("verify", native, str(GOOD), native, "--target", ONE, "--standard", "driver")
+    assert (ran.returncode, ran.stdout.count(b": compatible\n")) == (2, 2)
+    assert ran.stderr.startswith(f"transire: {GOOD}: the standard driver asks".encode())
+    ran = run("verify", native, str(GOOD), "--target", ONE, "--standard", "qemu")
+    assert (ran.returncode, ran.stdout.count(b": compatible\n")) == (2, 1)
+    assert ran.stderr.startswith(f"transire: {native}: the standard qemu is for".encode())
+    # What no file could be is said once.
+    ran = run("verify", native, native, "--target", ONE, "--format", "nothing")
+    assert (ran.returncode, ran.stderr.count(b"unknown format nothing")) == (2, 1)
+
+
+@pytest.mark.parametrize("unseen", [0, 1, 2])
+def test_a_channel_may_come_through_a_pipe(unseen: int) -> None:
+    names = list(map(str, channels("pc-mtty2-multifd-devstate")))
+    data = Path(names[unseen]).read_bytes()
+    names[unseen] = "-"
+    ran = run("verify", *names, "--target", TWO, stdin=data)
+    if unseen == 1:
+        # It has the device's state, which is read again in order.
+        assert (ran.returncode, b"give files, not pipes" in ran.stderr) == (2, True)
+    else:
+        assert (ran.returncode, ran.stdout.count(b"compatible")) == (0, 2)
+    found = run("inspect", *names, stdin=data)
+    assert (found.returncode, found.stdout.count(b"\nchannel ")) == ((2, 0) if unseen == 1 else (0, 3))
+
+
+def test_what_extraction_cannot_write_is_named(tmp_path: Path) -> None:
+    there = tmp_path / "0000:00:04.0.bin"
+    there.write_bytes(b"mine")
+    ran = run("inspect", str(BOTH), "--extract", str(tmp_path))
+    assert (ran.returncode, ran.stderr.decode()) == (2, f"transire: {there}: File exists\n")
+    assert there.read_bytes() == b"mine"
+    ran = run("inspect", str(BOTH), "--extract", str(there))
+    assert (ran.returncode, ran.stderr.decode()) == (2, f"transire: {there}: File exists\n")
+
+
+def test_profiles_of_devices_on_the_command_line(tmp_path: Path) -> None:
+    ran = run("profile", "read", str(BOTH), "--device", "0000:00:05.0")
+    assert (ran.returncode, b"nr_ports = 2" in ran.stdout) == (0, True)
+    assert run("profile", "read", "-", stdin=GOOD.read_bytes()).returncode == 0
+    several = run("profile", "read", str(BOTH))
+    assert (several.returncode, several.stdout) == (2, b"")
+    assert several.stderr.startswith(f"transire: {BOTH}: a migration stream of several devices".encode())
+    cut = tmp_path / "cut.stream"
+    cut.write_bytes(GOOD.read_bytes()[:130])
+    ran = run("profile", "read", str(cut))
+    assert (ran.returncode, ran.stderr.startswith(f"{cut}: truncated\n".encode())) == (5, True)
+    ran = run("check", str(BOTH), ONE, "--device", "0000:00:04.0", "--json")
+    assert ran.returncode == 0
+    told = json.loads(ran.stdout)
+    assert (told["source"], told["outcome"]) == (str(BOTH), "compatible")
+    assert run("check", str(BOTH), ONE, "--device", "0000:00:05.0").returncode == 1
+    assert run("check", str(BOTH), ONE).returncode == 2
+    both = run("check", ONE, TWO, "--both", "--device", "0000:00:05.0")
+    assert (both.returncode, both.stderr.count(b"\n")) == (2, 1)
 
 
 def test_explain_knows_the_reasons_of_containers() -> None:

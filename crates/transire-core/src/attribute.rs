@@ -31,6 +31,16 @@ impl AttributeId {
         self.0 & Self::CRITICAL != 0
     }
 
+    /// Whether both are the id of the same attribute; the critical bit does not matter.
+    pub const fn is(self, other: Self) -> bool {
+        self.number() == other.number()
+    }
+
+    /// Whether it is the id of one of these attributes.
+    pub fn is_one_of(self, attributes: &[Self]) -> bool {
+        attributes.iter().any(|one| self.is(*one))
+    }
+
     /// Which range the number belongs to.
     pub const fn range(self) -> IdRange {
         match self.number() {

@@ -221,15 +221,14 @@ impl Attributes for Header<'_> {
 /// Whether an attribute with this number, known or not, may stand in a header of this content. An answer describes no
 /// device, and a stream says nothing of answers.
 fn belongs(id: AttributeId, content: Content) -> bool {
-    let is = |own: &[AttributeId]| own.iter().any(|own| own.number() == id.number());
     match (content, id.range()) {
         (Content::Profile, range) => range != IdRange::Stream,
         (Content::Sealed, IdRange::Stream) => {
-            !is(&[ANSWERS, ANSWER_STAGE, ANSWER_OUTCOME, ANSWER_COMPLETE, ANSWER_REASONS])
+            !id.is_one_of(&[ANSWERS, ANSWER_STAGE, ANSWER_OUTCOME, ANSWER_COMPLETE, ANSWER_REASONS])
         }
         (Content::Sealed, _) | (Content::Answer, IdRange::Private) => true,
-        (Content::Answer, IdRange::Stream) => !is(&[PAYLOAD_FORMAT, DIGEST, PAYLOAD_LEN, DEVICE_LABEL]),
-        (Content::Answer, _) => is(&[VENDOR]),
+        (Content::Answer, IdRange::Stream) => !id.is_one_of(&[PAYLOAD_FORMAT, DIGEST, PAYLOAD_LEN, DEVICE_LABEL]),
+        (Content::Answer, _) => id.is(VENDOR),
     }
 }
 

@@ -6,6 +6,7 @@ mod walk;
 use transire_core::containers::libvirt::{Format, HEADER_LEN, MAGIC, MAGIC_PARTIAL, Opened, SaveImage, likeness};
 use transire_core::containers::qemu::QemuReader;
 use transire_core::format::Likeness;
+use transire_core::verdict::Datum;
 use walk::{at, capture, walk};
 
 const XML: &[u8] = b"<domain type='qemu'><name>one</name></domain>\0";
@@ -69,6 +70,17 @@ fn a_sparse_image_has_mapped_ram_at_its_places_in_the_file() {
     let mut reader = QemuReader::main().beginning_at(0x20_0000);
     let all = walk(&mut reader, &bytes[0x1000..]);
     assert_eq!(all.failed.map(|reason| reason.id.text()), Some("qemu.mapped-ram"));
+}
+
+#[test]
+fn a_version_that_is_not_known_is_given_as_it_stands() {
+    let [_, rest @ ..] = numbers(0);
+    for (version, found) in [(3, 3), (9, 9), (0x0300_0000, 0x0300_0000)] {
+        let [data_len, was_running, format, cookie] = rest;
+        let bytes = image(MAGIC, [version, data_len, was_running, format, cookie], false);
+        let Opened::Refused(reason) = SaveImage::open(&bytes, true) else { panic!("{version}") };
+        assert_eq!((reason.id.text(), reason.found), ("libvirt.version", Datum::Wire(found)));
+    }
 }
 
 #[test]

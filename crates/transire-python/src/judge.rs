@@ -8,12 +8,13 @@ use transire_core::early::{Early, judge_first};
 use transire_core::format::{Choices, Driver, DriverStep, Errno, Format, Hold, predict as predict_writes};
 use transire_core::gate::migration::Standard;
 use transire_core::gate::{Gate, Input, Options, Output};
+use transire_core::prologue::MAGIC;
 use transire_core::vendors::VENDORS;
 use transire_core::verdict::{Datum, Reason, reasons};
 
 use crate::errors::{Stop, text_error, usage};
 use crate::gate::{chosen, input_of, now};
-use crate::migration::{Given, Machine, Targets, Wanted, migration, verify as of_migration};
+use crate::migration::{Given, Machine, Targets, Wanted, migration, no_machine, of_device, verify as of_migration};
 use crate::profile::{Profile, Target};
 use crate::run::through;
 use crate::source::{Progress, Sink, Source, Window};
@@ -190,26 +191,60 @@ fn target_of(object: &Bound<'_, PyAny>) -> PyResult<Arc<transire_core::target::T
     transire_core::target::Target::new(profile, rules).map(Arc::new).map_err(|error| usage(error.to_string()))
 }
 
+/// A source that is the stream of one device, or a profile; or, of a migration, the stream of one of its devices.
+fn read_source(
+    py: Python<'_>,
+    object: &Bound<'_, PyAny>,
+    target: Option<&Arc<transire_core::target::Target>>,
+    (format, to_the_end): (Option<&str>, bool),
+    (device, progress): (Option<&str>, Option<Py<PyAny>>),
+) -> PyResult<Parts> {
+    // A source whose format is named is not looked at, but this is the format of a device inside.
+    let input = if device.is_some() && format.is_some() { "qemu" } else { "auto" };
+    let wanted = Wanted { input, format, offset: 0 };
+    let forced = format.map(chosen).transpose()?;
+    match Given::open(py, object, wanted, None)? {
+        Given::Stream(_) if device.is_some() => Err(usage("devices are of a migration stream, and this is none")),
+        Given::Stream(source) => read_first(py, source, target, (forced, to_the_end)),
+        Given::Migration(channels) => of_device(py, channels, wanted, (device, target), progress),
+    }
+}
+
 /// Hold a source against a target before anything is migrated: a profile, or the first bytes of a stream.
 ///
-/// Of a stream no more is read than its source profile takes. Says nothing of the way back.
+/// Of a stream no more is read than its source profile takes. Says nothing of the way back. A migration is read to its
+/// end, and `device` (`0000:00:04.0`) says whose stream is meant; where it has one only, it need not be named.
 #[pyfunction]
-pub(crate) fn check(py: Python<'_>, source: &Bound<'_, PyAny>, target: &Bound<'_, PyAny>) -> PyResult<Verdict> {
+#[pyo3(signature = (source, target, *, device = None, progress = None))]
+pub(crate) fn check(
+    py: Python<'_>,
+    source: &Bound<'_, PyAny>,
+    target: &Bound<'_, PyAny>,
+    device: Option<&str>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Verdict> {
     let target = target_of(target)?;
-    if let Ok(profile) = source.cast::<Profile>() {
-        return Ok(of_profile(profile.get().0.clone(), Some(&target)).into());
+    match source.cast::<Profile>() {
+        Ok(_) if device.is_some() => Err(usage("a profile is of one device, and none is named")),
+        Ok(profile) => Ok(of_profile(profile.get().0.clone(), Some(&target)).into()),
+        Err(_) => Ok(read_source(py, source, Some(&target), (None, false), (device, progress))?.into()),
     }
-    Ok(read_first(py, Source::open(source, None)?, Some(&target), (None, false))?.into())
 }
 
 /// Read the source profile of a stream from its first bytes; from all of it, where it is short enough to be held whole.
 ///
-/// Raises the exception of the outcome for a stream that does not say what it comes from.
+/// A migration is read to its end, and `device` (`0000:00:04.0`) says whose profile is meant; where it has one only, it
+/// need not be named. Raises the exception of the outcome for a stream that does not say what it comes from.
 #[pyfunction]
-#[pyo3(signature = (source, *, format = None))]
-pub(crate) fn profile_of(py: Python<'_>, source: &Bound<'_, PyAny>, format: Option<&str>) -> PyResult<Profile> {
-    let forced = format.map(chosen).transpose()?;
-    let parts = read_first(py, Source::open(source, None)?, None, (forced, true))?;
+#[pyo3(signature = (source, *, format = None, device = None, progress = None))]
+pub(crate) fn profile_of(
+    py: Python<'_>,
+    source: &Bound<'_, PyAny>,
+    format: Option<&str>,
+    device: Option<&str>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Profile> {
+    let parts = read_source(py, source, None, (format, true), (device, progress))?;
     if let Some(profile) = &parts.source {
         return Ok(Profile(profile.clone()));
     }
@@ -259,6 +294,7 @@ pub(crate) fn verify(
         input_of(input, format)?;
     }
     let source = match Given::open(py, source, wanted, None)? {
+        Given::Stream(_) if machine.is_some() => return Err(no_machine()),
         Given::Stream(source) => source,
         Given::Migration(channels) => {
             let standard = match standard {
@@ -293,6 +329,11 @@ pub(crate) fn verify(
         }
         ("driver", Some(target)) => {
             let bytes = whole(py, source)?;
+            if bytes.starts_with(&MAGIC) {
+                return Err(usage(
+                    "the standard driver asks what a driver does with a native stream; this one is sealed: unseal it",
+                ));
+            }
             driver_verdict(&bytes, &target, (format, earlier), &Writes::read(writes)?)
         }
         ("driver", None) => Err(usage("the standard driver needs a target: the device that the driver would load")),

@@ -573,23 +573,39 @@ pub(crate) struct Besides {
     pub(crate) path: Option<String>,
 }
 
-/// The verdict on a whole migration.
+/// What was found of a whole migration, and of none of its devices.
+fn of_whole(migration: &Migration) -> Parts {
+    let verdict = migration.verdict().clone();
+    let words = |reason: &Reason| migration.words(None, reason);
+    let reports = reports_of(&verdict, None, None, &words).into_iter().map(|report| (report, None)).collect();
+    Parts {
+        verdict,
+        source: None,
+        target: None,
+        complete: migration.is_complete(),
+        examined: migration.examined(),
+        format: migration.container().map(Container::name),
+        payload_format: None,
+        prediction: None,
+        abort_text: None,
+        of_migration: Some(OfMigration { device: None, devices: Vec::new(), reports }),
+    }
+}
+
+/// The verdict on a whole migration, its devices among it.
 pub(crate) fn verdict_of(
     py: Python<'_>,
     migration: &Migration,
     mut besides: impl FnMut(usize, &Judged<'_>) -> PyResult<Besides>,
 ) -> PyResult<Verdict> {
-    let mut merged = migration.verdict().clone();
-    let words = |reason: &Reason| migration.words(None, reason);
-    let mut reports: Vec<(Report, Option<String>)> =
-        reports_of(&merged, None, None, &words).into_iter().map(|report| (report, None)).collect();
-    let mut devices = Vec::new();
+    let mut whole = of_whole(migration);
+    let OfMigration { mut reports, mut devices, .. } = whole.of_migration.take().unwrap_or_default();
     for (number, seen) in migration.devices().enumerate() {
         let parts = parts_of(&seen, &|reason| migration.words(Some(number), reason));
         for reason in parts.verdict.reasons() {
-            merged.push(*reason);
+            whole.verdict.push(*reason);
         }
-        merged.count_dropped(parts.verdict.dropped());
+        whole.verdict.count_dropped(parts.verdict.dropped());
         if let Some(of) = &parts.of_migration {
             let room = REASONS_KEPT.saturating_sub(reports.len());
             reports.extend(of.reports.iter().take(room).cloned());
@@ -608,19 +624,8 @@ pub(crate) fn verdict_of(
         devices.push(Py::new(py, device)?);
     }
     reports.sort_by_key(|(report, _)| core::cmp::Reverse(report.outcome));
-    let parts = Parts {
-        verdict: merged,
-        source: None,
-        target: None,
-        complete: migration.is_complete(),
-        examined: migration.examined(),
-        format: migration.container().map(Container::name),
-        payload_format: None,
-        prediction: None,
-        abort_text: None,
-        of_migration: Some(OfMigration { device: None, devices, reports }),
-    };
-    Ok(parts.into())
+    whole.of_migration = Some(OfMigration { device: None, devices, reports });
+    Ok(whole.into())
 }
 
 /// Judges a migration by reading all of it.
@@ -632,6 +637,45 @@ pub(crate) fn verify(
 ) -> PyResult<Verdict> {
     run(py, &mut migration, &mut channels, &mut Sink::None, &mut Nobody, &mut Progress::new(progress))?;
     verdict_of(py, &migration, |_, _| Ok(Besides::default()))
+}
+
+/// What a migration says of one of its devices: the one that is named, or the only one.
+pub(crate) fn of_device(
+    py: Python<'_>,
+    mut channels: Channels<'_>,
+    wanted: Wanted<'_>,
+    (device, target): (Option<&str>, Option<&Arc<transire_core::target::Target>>),
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Parts> {
+    let device = device.map(|device| device.strip_suffix("/vfio").unwrap_or(device));
+    let targets = target.map_or(Targets::Nothing, |target| {
+        let device = device.map(|device| device.as_bytes().to_vec());
+        Targets::Several(vec![DeviceTarget { device, target: target.clone() }])
+    });
+    let devices = transire_core::gate::Options { read_on: true, ..Default::default() };
+    let mut migration = migration(targets, Standard::Strict, wanted, None, devices)?;
+    run(py, &mut migration, &mut channels, &mut Sink::None, &mut Nobody, &mut Progress::new(progress))?;
+    let there = || migration.devices().enumerate().filter(|(_, seen)| seen.device.is_some());
+    let names = || there().map(|(_, seen)| text(seen.place())).collect::<Vec<_>>().join(", ");
+    let mut meant = there().filter(|(_, seen)| device.is_none_or(|device| seen.place() == device.as_bytes()));
+    match (meant.next(), meant.next(), device) {
+        (Some((number, seen)), None, _) => Ok(parts_of(&seen, &|reason| migration.words(Some(number), reason))),
+        (Some(_), Some(_), None) => {
+            Err(usage(format!("a migration stream of several devices: name one of {}", names())))
+        }
+        (Some(_), Some(_), Some(device)) => Err(usage(format!("the migration stream has several devices {device}"))),
+        // A stream that cannot be read may have had it.
+        (None, ..) if migration.verdict().is_settled_against() => Ok(of_whole(&migration)),
+        (None, _, Some(device)) if there().next().is_some() => {
+            Err(usage(format!("the migration stream has no device {device}; it has {}", names())))
+        }
+        (None, ..) => Err(usage("the migration stream has no VFIO device")),
+    }
+}
+
+/// An error of usage: a machine was given for what is no migration.
+pub(crate) fn no_machine() -> PyErr {
+    usage("a machine is for migration streams; this is the stream of one device")
 }
 
 /// Passes a migration on.

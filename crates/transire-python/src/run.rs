@@ -16,7 +16,7 @@ use transire_core::verdict::{Reason, reasons};
 use crate::answer::Answers;
 use crate::errors::{Stop, TransireError, os_error, usage};
 use crate::gate::options;
-use crate::migration::{Given, Machine, Targets, Wanted, deliver as deliver_migration, migration};
+use crate::migration::{Given, Machine, Targets, Wanted, deliver as deliver_migration, migration, no_machine};
 use crate::profile::{Profile, Target};
 use crate::source::{KEEP_LOCK, Progress, Pull, Sink, Source, Window};
 use crate::verdict::{Parts, Verdict};
@@ -155,6 +155,7 @@ pub(crate) fn gate(
     let mut sink = Sink::open(sink, deadline)?;
     let wanted = Wanted { input, format, offset: 0 };
     match Given::open(py, source, wanted, deadline)? {
+        Given::Stream(_) if machine.is_some() => Err(no_machine()),
         Given::Stream(source) => {
             let target = targets.single()?.ok_or_else(|| usage("a gate needs a target"))?;
             let answers = answers_to(answer, deadline)?;

@@ -759,7 +759,7 @@ pub fn targets_from_compatible(device: &Profile, text: &str, registry: Registry)
 
 /// How the vendor compares the attribute with one value.
 fn comparison(target: &Target, id: AttributeId) -> Compare {
-    let rule = target.rules().rules.iter().find(|rule| rule.target.number() == id.number());
+    let rule = target.rules().rules.iter().find(|rule| rule.target.is(id));
     match rule.map(|rule| rule.compare) {
         None | Some(Compare::SameCapacity(_) | Compare::Is(_) | Compare::Ignore) => Compare::Equal,
         Some(compare) => compare,

@@ -120,6 +120,13 @@ def add_format(parser: ArgumentParser) -> None:
     )
 
 
+def settle_input(arguments: Namespace) -> None:
+    """Refuse an input or a format that no file could be, once, and before any file is opened."""
+    from transire import inspect
+
+    inspect(b"", input=arguments.input, format=arguments.format)
+
+
 def add_admit(parser: ArgumentParser) -> None:
     """Add `--admit`."""
     parser.add_argument(
@@ -149,6 +156,15 @@ def add_answer(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="write the answer to the source of a sealed stream there: the early one as soon as the header is judged, "
         "and behind it the final one at the end. A file, a pipe, or /dev/fd/N",
+    )
+
+
+def add_device(parser: ArgumentParser) -> None:
+    """Add `--device`."""
+    parser.add_argument(
+        "--device",
+        metavar="DEVICE",
+        help="of a migration stream with several devices, which one: 0000:00:04.0",
     )
 
 

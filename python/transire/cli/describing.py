@@ -21,9 +21,10 @@ from transire.cli.arguments import (
     add_json,
     add_offset,
     command,
+    settle_input,
 )
 from transire.cli.contents import show_contents
-from transire.cli.failure import NOTHING_JUDGED, CommandError, about, complain
+from transire.cli.failure import NOTHING_JUDGED, CommandError, asked_of, complain
 from transire.cli.files import TEXT_MAX, called, container_in, migrations_in, read_once, source_of, standard_input
 from transire.cli.judging import SEVERITY
 from transire.cli.profiles import show_profile
@@ -190,6 +191,7 @@ def _when(each: FormatInfo) -> str:
 def inspect(arguments: Namespace) -> int:
     """Run `transire inspect`."""
     read_once(arguments.file)
+    settle_input(arguments)
     screen = Screen(sys.stdout)
     groups = migrations_in(arguments.file, arguments.offset)
     indent = None if len(groups) > 1 else 2
@@ -197,7 +199,7 @@ def inspect(arguments: Namespace) -> int:
     for number, names in enumerate(groups):
         subject = ", ".join(map(called, names))
         try:
-            with about(subject):
+            with asked_of(subject):
                 found = _look(names, arguments)
         except CommandError as error:
             complain(str(error))
@@ -256,7 +258,8 @@ class _Continued:
 def _look(names: list[str], arguments: Namespace) -> Inspection | Profile:
     """Open what is a stream, a migration or a text."""
     name = names[0]
-    of_migration = arguments.input in ("qemu", RETURN_PATH) or container_in(name, arguments.offset) is not None
+    of_migration = len(names) > 1 or arguments.input in ("qemu", RETURN_PATH)
+    of_migration = of_migration or container_in(name, arguments.offset) is not None
     if of_migration or arguments.extract is not None or arguments.offset:
         sources = source_of(name) if len(names) == 1 else [source_of(each) for each in names]
         with progress(", ".join(map(called, names))) as watch:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from transire import ProfileError
+from transire import ProfileError, TransireError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,8 +61,24 @@ def about(name: str, sink: str | None = None) -> Iterator[None]:
         # Of the API's own: it is the reader of the payload that took nothing.
         raise CommandError(words(error)) from None
     except OSError as error:
-        # The name as it was typed, which need not be text; a full disk is no matter of what is read.
-        named = sink if sink is not None and error.errno in OF_OUTPUT else name
+        # The file that the system names, which of several is the one; a full disk is no matter of what is read.
+        named = sink if sink is not None and error.errno in OF_OUTPUT else _named(error) or name
         raise CommandError(f"{named}: {words(error)}") from None
     except ProfileError as error:
         raise CommandError(f"{name}: {error}") from None
+
+
+@contextmanager
+def asked_of(name: str) -> Iterator[None]:
+    """Make of an error of usage that comes of what this file is, what is said of it."""
+    try:
+        with about(name):
+            yield
+    except TransireError:
+        raise
+    except ValueError as error:
+        raise CommandError(f"{name}: {error}") from None
+
+
+def _named(error: OSError) -> str | None:
+    return os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None

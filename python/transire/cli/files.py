@@ -7,11 +7,11 @@ import re
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISFIFO, S_ISREG
 from typing import TYPE_CHECKING, BinaryIO
 
-from transire import Machine, Profile, Target, container_of
-from transire.cli.failure import CommandError, about
+from transire import Machine, Profile, Target, TransireError, container_of
+from transire.cli.failure import CommandError, about, asked_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -82,7 +82,7 @@ def load_profile(name: str) -> Profile:
 
 def load_history(name: str, form: str) -> Profile:
     """Load a profile in one of the forms of the proposals that were never merged."""
-    with about(called(name)):
+    with asked_of(called(name)):
         text = _text() if name == "-" else Path(name).read_bytes()[: TEXT_MAX + 1]
         try:
             decoded = text.decode()
@@ -100,8 +100,12 @@ def load_target(name: str) -> Target:
 def split_target(argument: str) -> tuple[str | None, str]:
     """Take `DEVICE=TARGET` apart; a target without a device, or a file whose name has the sign, has none."""
     device, sign, name = argument.partition("=")
+    # As a stream has it, or without what stands behind it there.
+    device = device.removesuffix("/vfio")
     if not sign or "/" in device or Path(argument).exists():
         return None, argument
+    if not device:
+        raise CommandError(f"--target {argument}: before the sign the device is missing, as in 0000:00:04.0=TARGET")
     return device, name
 
 
@@ -131,8 +135,12 @@ def load_machine(name: str | None) -> Machine | None:
     """Read what is known of a machine from a stream that it saved."""
     if name is None:
         return None
-    with about(called(name)):
-        return Machine.read(source_of(name))
+    with asked_of(called(name)):
+        try:
+            return Machine.read(source_of(name))
+        except TransireError as error:
+            # Nothing was judged: this is not the stream that a verdict was asked of.
+            raise ValueError(f"no migration stream that a machine saved: {error}") from None
 
 
 def container_in(name: str, offset: int = 0) -> str | None:
@@ -154,9 +162,18 @@ def migrations_in(names: list[str], offset: int = 0) -> list[list[str]]:
     kinds = [container_in(name, offset if number == 0 else 0) for number, name in enumerate(names)]
     further = kinds.count("qemu-channel")
     mains = kinds.count("qemu") + kinds.count("libvirt")
-    if further and mains == 1 and further + mains == len(names):
+    # Whatever can be read once only belongs to the channels beside it: nobody looks into it to tell.
+    unseen = sum(map(_is_read_once, names))
+    if further and mains <= 1 and mains + unseen >= 1 and further + mains + unseen == len(names):
         return [names]
     return [[name] for name in names]
+
+
+def _is_read_once(name: str) -> bool:
+    try:
+        return name == "-" or S_ISFIFO(Path(name).stat().st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _text() -> bytes:

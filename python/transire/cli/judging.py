@@ -10,14 +10,16 @@ from transire import Outcome, Profile, ProfileError, Target
 from transire.cli.arguments import (
     SEVERAL,
     VERDICTS,
+    add_device,
     add_format,
     add_input,
     add_json,
     add_offset,
     add_targets,
     command,
+    settle_input,
 )
-from transire.cli.failure import NOTHING_JUDGED, CommandError, about, complain
+from transire.cli.failure import NOTHING_JUDGED, CommandError, about, asked_of, complain
 from transire.cli.files import (
     called,
     load_machine,
@@ -50,11 +52,13 @@ def add_commands(commands: _SubParsersAction[ArgumentParser]) -> None:
         description="""
 Judge before anything is moved: SOURCE is the profile of a device, in any form,
 or a stream, of which no more is read than tells its source. What only the whole
-stream shows, `transire verify` finds.""",
+stream shows, `transire verify` finds. A migration stream of QEMU is read to its
+end, and one of its devices judged.""",
         examples="""
 transire check source.toml target.toml
 transire check transire.bin target.toml --json
 transire check source.toml target.toml --both
+transire check vm.stream target.toml --device 0000:00:04.0
 ssh there cat /run/device.profile | transire check - target.toml""",
         codes=VERDICTS + "  with --both the worse of the two\n",
     )
@@ -63,6 +67,7 @@ ssh there cat /run/device.profile | transire check - target.toml""",
     added.add_argument(
         "--both", action="store_true", help="judge the way back too; both must be profiles or targets then"
     )
+    add_device(added)
     add_json(added, "for machines, one object a line and direction")
 
     added = command(
@@ -117,9 +122,12 @@ def check(arguments: Namespace) -> int:
     read_once((source, target))
     if not arguments.both:
         loaded = load_target(target)
-        with about(called(source)):
-            directions = [(source, target, transire.check(source_of(source), loaded))]
+        with asked_of(called(source)), progress(called(source)) as watch:
+            verdict = transire.check(source_of(source), loaded, device=arguments.device, progress=watch)
+        directions = [(source, target, verdict)]
     else:
+        if arguments.device is not None:
+            raise CommandError("--device is of a migration stream; with --both each side is a profile or a target")
         here, there = _side(source), _side(target)
         directions = [
             (source, target, transire.check(_profile(here), there)),
@@ -160,6 +168,7 @@ def verify(arguments: Namespace) -> int:
     for name in ("writes", "earlier"):
         if getattr(arguments, name) is not None and arguments.standard != "driver":
             raise CommandError(f"--{name} goes with --standard driver")
+    settle_input(arguments)
     target = load_targets(arguments.target, arguments.input)
     machine = load_machine(arguments.machine)
     screen = Screen(sys.stdout)
@@ -168,7 +177,7 @@ def verify(arguments: Namespace) -> int:
     for names in groups:
         subject = ", ".join(map(called, names))
         try:
-            with about(subject), progress(subject) as watch:
+            with asked_of(subject), progress(subject) as watch:
                 verdict = transire.verify(
                     source_of(names[0]) if len(names) == 1 else [source_of(name) for name in names],
                     target,

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import transire
-from transire.cli.arguments import PLAIN, VERDICTS, add_format, add_json, command
-from transire.cli.failure import about
+from transire import TransireError
+from transire.cli.arguments import PLAIN, VERDICTS, add_device, add_format, add_json, command
+from transire.cli.failure import about, asked_of
 from transire.cli.files import called, load_history, load_profile, source_of, standard_output
-from transire.cli.show import Screen
+from transire.cli.progress import progress
+from transire.cli.show import Screen, show_verdict
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _SubParsersAction
@@ -56,13 +58,17 @@ type and where a running host has its value, all commented out.""",
         "read",
         read,
         summary="print the profile of the device that a stream comes from",
-        description="Read the first bytes of a stream, and print what they say of its source.",
+        description="""
+Read the first bytes of a stream, and print what they say of its source. A migration
+stream of QEMU is read to its end, and one of its devices told.""",
         examples="""
 transire profile read device.bin > source.toml
-transire profile read - --text < device.sealed""",
+transire profile read - --text < device.sealed
+transire profile read vm.stream --device 0000:00:04.0""",
         codes=VERDICTS + "  (of the stream, where it has no profile to read)\n",
     )
-    added.add_argument("stream", metavar="STREAM", help="a stream, sealed or native")
+    added.add_argument("stream", metavar="STREAM", help="a stream, sealed or native, or a migration stream")
+    add_device(added)
     forms = added.add_mutually_exclusive_group()
     forms.add_argument("--toml", action="store_const", const="toml", dest="form", help="as TOML (default)")
     forms.add_argument("--json", action="store_const", const="json", dest="form", help="as JSON with a schema number")
@@ -130,8 +136,17 @@ def template(arguments: Namespace) -> int:
 
 def read(arguments: Namespace) -> int:
     """Run `transire profile read`."""
-    with about(called(arguments.stream)):
-        profile = transire.profile_of(source_of(arguments.stream), format=arguments.format)
+    name = called(arguments.stream)
+    try:
+        with asked_of(name), progress(name) as watch:
+            profile = transire.profile_of(
+                source_of(arguments.stream), format=arguments.format, device=arguments.device, progress=watch
+            )
+    except TransireError as error:
+        if error.verdict is None:
+            raise
+        show_verdict(Screen(sys.stderr), name, error.verdict)
+        return error.verdict.outcome.exit_code
     forms = {"toml": profile.to_toml, "json": profile.to_json, "text": profile.to_text}
     _print(forms[arguments.form]())
     return 0

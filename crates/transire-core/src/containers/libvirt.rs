@@ -154,8 +154,9 @@ impl SaveImage {
         for number in &mut numbers {
             *number = header.u32()?;
         }
-        // A version beyond the known ones shows that the numbers are of the other byte order.
-        let is_big_endian = numbers.first().is_some_and(|version| *version > VERSION);
+        // A version beyond the known ones that is a known one in the other byte order shows that the numbers are in it.
+        let is_big_endian =
+            numbers.first().is_some_and(|version| *version > VERSION && version.swap_bytes() <= VERSION);
         if is_big_endian {
             numbers = numbers.map(u32::swap_bytes);
         }

@@ -7,13 +7,27 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use transire_core::attribute::{AttributeId, OwnedValue, Text, VENDOR, Value};
 use transire_core::format::{Between, Break, Driver, DriverStep, Failure, Prediction, predict};
 use transire_core::gate::Options;
+use transire_core::profile::ProfileBuilder;
 use transire_core::report::report;
 use transire_core::target::Target;
+use transire_core::vendors::VENDORS;
 use transire_core::verdict::Reason;
 
 use crate::support::{push, whole};
+
+/// A target of this vendor that has these attributes.
+pub fn target_of(vendor: &'static str, attributes: &[(AttributeId, OwnedValue)]) -> Arc<Target> {
+    let mut builder = ProfileBuilder::new();
+    builder.set(VENDOR, &Value::Text(Text::constant(vendor)).to_owned());
+    for (id, value) in attributes {
+        builder.set(*id, value);
+    }
+    let profile = builder.build(&|vendor| VENDORS.dictionary(vendor)).unwrap();
+    Arc::new(Target::new(profile, VENDORS.vendor(vendor).unwrap().rules).unwrap())
+}
 
 /// A file below `fixtures/VENDOR`.
 pub fn path(vendor: &str, name: &str) -> PathBuf {

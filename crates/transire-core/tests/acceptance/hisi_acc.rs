@@ -3,19 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use transire_core::attribute::{PCI_ID, PciId, Text, VENDOR, Value};
+use transire_core::attribute::{PCI_ID, PciId, Value};
 use transire_core::format::{Between, Choices, Driver, DriverStep, Errno, Failure, Holds, Prediction, predict};
 use transire_core::gate::Options;
-use transire_core::profile::ProfileBuilder;
 use transire_core::target::Target;
-use transire_core::vendors::VENDORS;
 use transire_core::vendors::hisi_acc::driver::{Device, Hardware, Loaded};
 use transire_core::vendors::hisi_acc::stream::FORMAT;
-use transire_core::vendors::hisi_acc::{PCI_VENDOR, QP_NUM, QUE_ISO_CFG, RULES};
+use transire_core::vendors::hisi_acc::{PCI_VENDOR, QP_NUM, QUE_ISO_CFG};
 
 use crate::harness::{
     Agreement, Case, Made, Row, Table, acts, bytes, first_refusal, golden, name_of, number_of, path, play, predicted,
-    say, strict_table, writes,
+    say, strict_table, target_of, writes,
 };
 use crate::support::whole;
 
@@ -30,12 +28,12 @@ fn identity(row: &Row<'_>) -> (u16, u32, u32) {
 }
 
 fn target((device, queue_pairs, isolation): (u16, u32, u32)) -> Arc<Target> {
-    let mut builder = ProfileBuilder::new();
-    builder.set(VENDOR, &Value::Text(Text::constant("hisi-acc")).to_owned());
-    builder.set(PCI_ID, &Value::PciId(PciId { vendor: PCI_VENDOR, device }).to_owned());
-    builder.set(QP_NUM, &Value::Uint(queue_pairs.into()).to_owned());
-    builder.set(QUE_ISO_CFG, &Value::Uint(isolation.into()).to_owned());
-    Arc::new(Target::new(builder.build(&|vendor| VENDORS.dictionary(vendor)).unwrap(), &RULES).unwrap())
+    let attributes = [
+        (PCI_ID, Value::PciId(PciId { vendor: PCI_VENDOR, device }).to_owned()),
+        (QP_NUM, Value::Uint(queue_pairs.into()).to_owned()),
+        (QUE_ISO_CFG, Value::Uint(isolation.into()).to_owned()),
+    ];
+    target_of("hisi-acc", &attributes)
 }
 
 /// The device of a row, after what the same one did before.

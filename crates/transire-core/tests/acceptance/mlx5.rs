@@ -3,41 +3,23 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use transire_core::attribute::{PCI_ID, Text, VENDOR, Value};
+use transire_core::attribute::{PCI_ID, Value};
 use transire_core::format::Driver;
 use transire_core::gate::Options;
-use transire_core::profile::ProfileBuilder;
-use transire_core::records::driver::{Load, Loads, Taken};
+use transire_core::records::driver::{Load, Taken};
 use transire_core::target::Target;
-use transire_core::vendors::VENDORS;
+use transire_core::vendors::mlx5::VIRTUAL_FUNCTION;
 use transire_core::vendors::mlx5::driver::Device;
-use transire_core::vendors::mlx5::{RULES, VIRTUAL_FUNCTION};
 
-use crate::harness::{Agreement, Case, Row, Table, acts, bytes, golden, predicted, say, strict_table};
-use crate::records::{Model, check, errno, is_only_of_writes};
+use crate::harness::{Agreement, Case, Row, Table, acts, bytes, golden, predicted, say, strict_table, target_of};
+use crate::records::{check, errno, is_only_of_writes, model};
 use crate::support::whole;
 
-impl Model for Device {
-    fn loads(&self) -> &Loads {
-        self.loads()
-    }
+model!(Device, written);
 
-    fn position(&self) -> u64 {
-        self.position()
-    }
-
-    fn peak_pages(&self) -> u64 {
-        self.peak_pages()
-    }
-
-    fn reset(&mut self) {
-        self.reset();
-    }
-
-    fn written(load: &Load, hash: &str) -> String {
-        let refused = if load.taken == Taken::Refused { ":refused" } else { "" };
-        format!("load:{}:{hash}:buffer={}{refused}", load.length, load.buffer)
-    }
+fn written(load: &Load, hash: &str) -> String {
+    let refused = if load.taken == Taken::Refused { ":refused" } else { "" };
+    format!("load:{}:{hash}:buffer={}{refused}", load.length, load.buffer)
 }
 
 /// The device of a row, with its surroundings.
@@ -53,11 +35,7 @@ fn device(row: &Row<'_>) -> Device {
 }
 
 fn target() -> Arc<Target> {
-    let mut builder = ProfileBuilder::new();
-    builder.set(VENDOR, &Value::Text(Text::constant("mlx5")).to_owned());
-    builder.set(PCI_ID, &Value::PciId(VIRTUAL_FUNCTION).to_owned());
-    let profile = builder.build(&|vendor| VENDORS.dictionary(vendor)).unwrap();
-    Arc::new(Target::new(profile, &RULES).unwrap())
+    target_of("mlx5", &[(PCI_ID, Value::PciId(VIRTUAL_FUNCTION).to_owned())])
 }
 
 #[test]

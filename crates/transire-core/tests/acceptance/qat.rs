@@ -3,21 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use transire_core::attribute::{OwnedValue, VENDOR, Value};
+use transire_core::attribute::{OwnedValue, Value};
 use transire_core::format::{Between, Choices, Driver, DriverStep, Prediction, predict};
 use transire_core::gate::Options;
-use transire_core::profile::ProfileBuilder;
 use transire_core::target::Target;
 use transire_core::vendors::VENDORS;
 use transire_core::vendors::qat::driver::{Device, Loaded, Status};
 use transire_core::vendors::qat::stream::FORMAT;
 use transire_core::vendors::qat::{
-    CAPABILITIES, EXTENDED_COMPRESSION, NO_LIMITS, PFVF_VERSION, RATE_LIMITS, RULES, SERVICE_MAP,
+    CAPABILITIES, EXTENDED_COMPRESSION, NO_LIMITS, PFVF_VERSION, RATE_LIMITS, SERVICE_MAP,
 };
 
 use crate::harness::{
     Act, Agreement, Case, Made, Row, Table, acts, bytes, first_refusal, golden, name_of, number_of, play, predicted,
-    say, strict_table, writes,
+    say, strict_table, target_of, writes,
 };
 use crate::support::whole;
 
@@ -51,15 +50,14 @@ fn limits(said: &str, function: u64) -> OwnedValue {
 fn target(row: &Row<'_>) -> Arc<Target> {
     let number = |key| number_of(row.target(key).unwrap());
     let mask = |key| OwnedValue::mask(&number(key).to_le_bytes()).unwrap();
-    let mut builder = ProfileBuilder::new();
-    builder.set(VENDOR, &Value::Text(transire_core::attribute::Text::constant("qat")).to_owned());
-    builder.set(CAPABILITIES, &mask("gencap"));
-    builder.set(SERVICE_MAP, &Value::Uint(number("svcmap")).to_owned());
-    builder.set(EXTENDED_COMPRESSION, &mask("extdc"));
-    builder.set(PFVF_VERSION, &Value::Uint(5).to_owned());
-    builder.set(RATE_LIMITS, &limits(row.target("sla").unwrap(), number("vf")));
-    let profile = builder.build(&|vendor| VENDORS.dictionary(vendor)).unwrap();
-    Arc::new(Target::new(profile, &RULES).unwrap())
+    let attributes = [
+        (CAPABILITIES, mask("gencap")),
+        (SERVICE_MAP, Value::Uint(number("svcmap")).to_owned()),
+        (EXTENDED_COMPRESSION, mask("extdc")),
+        (PFVF_VERSION, Value::Uint(5).to_owned()),
+        (RATE_LIMITS, limits(row.target("sla").unwrap(), number("vf"))),
+    ];
+    target_of("qat", &attributes)
 }
 
 /// The status registers of the four banks behind a name.

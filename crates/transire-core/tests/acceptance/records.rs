@@ -19,6 +19,34 @@ pub trait Model: Driver {
     fn written(load: &Load, hash: &str) -> String;
 }
 
+/// Makes a model of a vendor's device, which has all of it but how its table writes a load.
+macro_rules! model {
+    ($device:ty, $written:path) => {
+        impl $crate::records::Model for $device {
+            fn loads(&self) -> &transire_core::records::driver::Loads {
+                self.loads()
+            }
+
+            fn position(&self) -> u64 {
+                self.position()
+            }
+
+            fn peak_pages(&self) -> u64 {
+                self.peak_pages()
+            }
+
+            fn reset(&mut self) {
+                self.reset();
+            }
+
+            fn written(load: &transire_core::records::driver::Load, hash: &str) -> String {
+                $written(load, hash)
+            }
+        }
+    };
+}
+pub(crate) use model;
+
 /// An error of the column `target`.
 pub fn errno(name: &str) -> Errno {
     match name {

@@ -3,43 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use transire_core::attribute::{OwnedValue, Text, VENDOR, Value};
+use transire_core::attribute::OwnedValue;
 use transire_core::format::Driver;
 use transire_core::gate::Options;
-use transire_core::profile::ProfileBuilder;
-use transire_core::records::driver::{Load, Loads, Taken};
+use transire_core::records::driver::{Load, Taken};
 use transire_core::target::Target;
-use transire_core::vendors::VENDORS;
+use transire_core::vendors::virtio::DEVICE_FEATURES;
 use transire_core::vendors::virtio::driver::Device;
-use transire_core::vendors::virtio::{DEVICE_FEATURES, RULES};
 
-use crate::harness::{Agreement, Case, Row, Table, acts, bytes, golden, predicted, say, strict_table};
-use crate::records::{Model, check, errno, is_only_of_writes};
+use crate::harness::{Agreement, Case, Row, Table, acts, bytes, golden, predicted, say, strict_table, target_of};
+use crate::records::{check, errno, is_only_of_writes, model};
 use crate::support::whole;
 
-impl Model for Device {
-    fn loads(&self) -> &Loads {
-        self.loads()
-    }
+model!(Device, written);
 
-    fn position(&self) -> u64 {
-        self.position()
-    }
-
-    fn peak_pages(&self) -> u64 {
-        self.peak_pages()
-    }
-
-    fn reset(&mut self) {
-        self.reset();
-    }
-
-    fn written(load: &Load, hash: &str) -> String {
-        match load.taken {
-            Taken::Loaded => format!("set:{}:{hash}", load.length),
-            Taken::Refused => format!("set:{}:{hash}:refused", load.length),
-            Taken::Wild => format!("set:{}:WILD", load.length),
-        }
+fn written(load: &Load, hash: &str) -> String {
+    match load.taken {
+        Taken::Loaded => format!("set:{}:{hash}", load.length),
+        Taken::Refused => format!("set:{}:{hash}:refused", load.length),
+        Taken::Wild => format!("set:{}:WILD", load.length),
     }
 }
 
@@ -59,11 +41,7 @@ fn device(row: &Row<'_>) -> Device {
 
 /// A target with the features of the source of a capture, or of the capture that a forged one was made of.
 fn target(features: u64) -> Arc<Target> {
-    let mut builder = ProfileBuilder::new();
-    builder.set(VENDOR, &Value::Text(Text::constant("virtio")).to_owned());
-    builder.set(DEVICE_FEATURES, &OwnedValue::mask(&features.to_le_bytes()).unwrap());
-    let profile = builder.build(&|vendor| VENDORS.dictionary(vendor)).unwrap();
-    Arc::new(Target::new(profile, &RULES).unwrap())
+    target_of("virtio", &[(DEVICE_FEATURES, OwnedValue::mask(&features.to_le_bytes()).unwrap())])
 }
 
 /// Features of the captured devices.

@@ -7,19 +7,18 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use transire_core::attribute::{OwnedValue, PCI_ID, PciId, REVISION, Text, VENDOR, Value};
+use transire_core::attribute::{OwnedValue, PCI_ID, PciId, REVISION, Value};
 use transire_core::format::{Between, Choices, Driver, Errno, Failure};
 use transire_core::gate::Options;
-use transire_core::profile::ProfileBuilder;
 use transire_core::target::Target;
-use transire_core::vendors::VENDORS;
 use transire_core::vendors::xe::driver::{AnySchedule, Device, Host, Loading, Packet, Schedule};
 use transire_core::vendors::xe::stream::{FORMAT, kind};
-use transire_core::vendors::xe::{GGTT_PAGES, GTS, RULES, VRAM_BYTES};
+use transire_core::vendors::xe::{GGTT_PAGES, GTS, VRAM_BYTES};
 use transire_core::verdict::Outcome;
 
 use crate::harness::{
     Act, Agreement, Case, Row, Table, acts, bytes, golden, name_of, number_of, path, predicted, say, strict_table,
+    target_of,
 };
 use crate::support::whole;
 
@@ -49,15 +48,15 @@ fn host(row: &Row<'_>) -> Host {
 }
 
 fn target(host: &Host) -> Arc<Target> {
-    let mut builder = ProfileBuilder::new();
-    builder.set(VENDOR, &Value::Text(Text::constant("xe")).to_owned());
     let device = u16::try_from(host.device_id).unwrap();
-    builder.set(PCI_ID, &Value::PciId(PciId { vendor: 0x8086, device }).to_owned());
-    builder.set(REVISION, &Value::Uint(u64::from(host.revision)).to_owned());
-    builder.set(GTS, &OwnedValue::mask(&[host.gts]).unwrap());
-    builder.set(GGTT_PAGES, &Value::Uint(host.ggtt_pages).to_owned());
-    builder.set(VRAM_BYTES, &Value::Uint(host.vram_bytes).to_owned());
-    Arc::new(Target::new(builder.build(&|vendor| VENDORS.dictionary(vendor)).unwrap(), &RULES).unwrap())
+    let attributes = [
+        (PCI_ID, Value::PciId(PciId { vendor: 0x8086, device }).to_owned()),
+        (REVISION, Value::Uint(u64::from(host.revision)).to_owned()),
+        (GTS, OwnedValue::mask(&[host.gts]).unwrap()),
+        (GGTT_PAGES, Value::Uint(host.ggtt_pages).to_owned()),
+        (VRAM_BYTES, Value::Uint(host.vram_bytes).to_owned()),
+    ];
+    target_of("xe", &attributes)
 }
 
 /// The device of a row, told of all that the row's environment says.

@@ -348,11 +348,11 @@ impl<const ROOM: usize> Attributes for Listed<ROOM> {
 
     fn place(&self, id: AttributeId) -> Option<(u64, u32)> {
         let of_queues = [APQNS, AP_TYPE, MODE, QUEUE_FACILITIES];
-        if id.number() == CONTROL_DOMAINS.number() {
+        if id.is(CONTROL_DOMAINS) {
             return Some((16, 32));
         }
         let length = self.queues.saturating_mul(16);
-        of_queues.iter().any(|of| of.number() == id.number()).then_some((offset_of(0), length))
+        id.is_one_of(&of_queues).then_some((offset_of(0), length))
     }
 }
 

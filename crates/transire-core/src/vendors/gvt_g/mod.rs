@@ -352,7 +352,7 @@ fn scaled(of_one: u64, times: Option<u64>) -> Option<Value<'static>> {
 
 /// What follows from type and aggregation; not reported where one of these is not.
 fn derive(side: &dyn Attributes, id: AttributeId) -> Option<Value<'_>> {
-    let (_, derivation) = DERIVED.iter().find(|(own, _)| own.number() == id.number())?;
+    let (_, derivation) = DERIVED.iter().find(|(own, _)| own.is(id))?;
     if side.value(MDEV_TYPE)? == Value::Unknown {
         return Some(Value::Unknown);
     }

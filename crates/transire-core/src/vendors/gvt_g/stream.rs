@@ -468,10 +468,9 @@ impl Attributes for Source {
     }
 
     fn absence(&self, id: AttributeId) -> Absence {
-        match id.number() {
-            number if number == LOW_GM_MB.number() || number == HIGH_GM_MB.number() => Absence::Awaited,
-            number if number == IMAGE_GENERATION.number() => Absence::Awaited,
-            number if number == SOFTWARE_VERSION.number() || number == CAPACITY.number() => Absence::Unsaid,
+        match id {
+            id if id.is_one_of(&[LOW_GM_MB, HIGH_GM_MB, IMAGE_GENERATION]) => Absence::Awaited,
+            id if id.is_one_of(&[SOFTWARE_VERSION, CAPACITY]) => Absence::Unsaid,
             _ => Absence::Unstated,
         }
     }

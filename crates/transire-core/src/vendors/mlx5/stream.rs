@@ -157,7 +157,7 @@ pub struct Source;
 
 impl Attributes for Source {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
-        (id.number() == VENDOR.number()).then_some(Value::Text(Text::constant("mlx5")))
+        id.is(VENDOR).then_some(Value::Text(Text::constant("mlx5")))
     }
 }
 

@@ -110,7 +110,7 @@ pub static RULES: RuleTable = RuleTable {
 
 /// `nr_ports` follows from `mdev_type`.
 fn derive(side: &dyn Attributes, id: AttributeId) -> Option<Value<'_>> {
-    if id.number() == NR_PORTS.number() { ports_of_type(side).map(Value::Uint) } else { None }
+    if id.is(NR_PORTS) { ports_of_type(side).map(Value::Uint) } else { None }
 }
 
 fn ports_of_type(side: &dyn Attributes) -> Option<u64> {

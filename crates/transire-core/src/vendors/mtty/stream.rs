@@ -207,9 +207,9 @@ impl Source {
 impl Attributes for Source {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
         match id {
-            id if id.number() == VENDOR.number() => Some(Value::Text(Text::constant("mtty"))),
-            id if id.number() == NR_PORTS.number() => Some(Value::Uint(u64::from(self.ports))),
-            id if id.number() == STREAM_VERSION.number() => Some(Value::Version(VERSION_1_0)),
+            id if id.is(VENDOR) => Some(Value::Text(Text::constant("mtty"))),
+            id if id.is(NR_PORTS) => Some(Value::Uint(u64::from(self.ports))),
+            id if id.is(STREAM_VERSION) => Some(Value::Version(VERSION_1_0)),
             _ => None,
         }
     }

@@ -292,8 +292,7 @@ impl Attributes for Vgpu {
 
     fn absence(&self, id: AttributeId) -> Absence {
         let unsaid = [HYPERVISOR, VGPU_TYPE_NAME, GPU_BOARD, ECC_MODE];
-        let is_unsaid = unsaid.iter().any(|one| one.number() == id.number());
-        if is_unsaid { Absence::Unsaid } else { Absence::Unstated }
+        if id.is_one_of(&unsaid) { Absence::Unsaid } else { Absence::Unstated }
     }
 
     fn place(&self, id: AttributeId) -> Option<(u64, u32)> {

@@ -640,11 +640,9 @@ fn plugin_params(pair: &Pair<'_>) -> Comparison {
 /// `pci_id` follows from `gpu_board`, `driver_version` from `driver_build`, `manager_version` from either.
 fn derive(side: &dyn Attributes, id: AttributeId) -> Option<Value<'_>> {
     match id {
-        _ if id.number() == PCI_ID.number() => board_id(side).map(Value::PciId),
-        _ if id.number() == DRIVER_VERSION.number() => build_version(side).map(Value::Version),
-        _ if id.number() == MANAGER_VERSION.number() => {
-            side.value(DRIVER_VERSION).or_else(|| build_version(side).map(Value::Version))
-        }
+        _ if id.is(PCI_ID) => board_id(side).map(Value::PciId),
+        _ if id.is(DRIVER_VERSION) => build_version(side).map(Value::Version),
+        _ if id.is(MANAGER_VERSION) => side.value(DRIVER_VERSION).or_else(|| build_version(side).map(Value::Version)),
         _ => None,
     }
 }

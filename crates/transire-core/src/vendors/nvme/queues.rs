@@ -221,8 +221,7 @@ impl Attributes for Source {
     }
 
     fn absence(&self, id: AttributeId) -> Absence {
-        let unsaid = [PCI_ID, DRIVER_VERSION].iter().any(|one| one.number() == id.number());
-        if unsaid { Absence::Unsaid } else { Absence::Unstated }
+        if id.is_one_of(&[PCI_ID, DRIVER_VERSION]) { Absence::Unsaid } else { Absence::Unstated }
     }
 
     fn place(&self, id: AttributeId) -> Option<(u64, u32)> {

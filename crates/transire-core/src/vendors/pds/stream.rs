@@ -82,11 +82,11 @@ pub struct Source;
 
 impl Attributes for Source {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
-        (id.number() == VENDOR.number()).then_some(Value::Text(Text::constant("pds")))
+        id.is(VENDOR).then_some(Value::Text(Text::constant("pds")))
     }
 
     fn absence(&self, id: AttributeId) -> Absence {
-        if id.number() == PCI_ID.number() { Absence::Unsaid } else { Absence::Unstated }
+        if id.is(PCI_ID) { Absence::Unsaid } else { Absence::Unstated }
     }
 }
 

@@ -806,10 +806,9 @@ impl Attributes for Source {
     }
 
     fn absence(&self, id: AttributeId) -> Absence {
-        let of_state = [PFVF_VERSION, RATE_LIMITS, RING_BANKS].iter().any(|one| one.number() == id.number());
         match id {
-            _ if of_state && self.state.is_none() => Absence::Awaited,
-            id if id.number() == PCI_ID.number() => Absence::Unsaid,
+            id if self.state.is_none() && id.is_one_of(&[PFVF_VERSION, RATE_LIMITS, RING_BANKS]) => Absence::Awaited,
+            id if id.is(PCI_ID) => Absence::Unsaid,
             _ => Absence::Unstated,
         }
     }

@@ -282,16 +282,12 @@ pub struct Source {
 impl Attributes for Source {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
         match id {
-            id if id.number() == VENDOR.number() => Some(Value::Text(Text::constant("xe"))),
-            id if id.number() == PCI_ID.number() => {
-                Some(Value::PciId(PciId { vendor: PCI_VENDOR, device: self.device }))
-            }
-            id if id.number() == REVISION.number() => Some(Value::Uint(u64::from(self.revision))),
-            id if id.number() == GGTT_PAGES.number() => self.ggtt.map(|(pages, _)| Value::Uint(pages)),
-            id if id.number() == GTS.number() => {
-                self.whole.as_ref().and_then(|(gts, _)| Mask::new(gts)).map(Value::Mask)
-            }
-            id if id.number() == VRAM_BYTES.number() => self.whole.map(|(_, vram)| Value::Uint(vram)),
+            id if id.is(VENDOR) => Some(Value::Text(Text::constant("xe"))),
+            id if id.is(PCI_ID) => Some(Value::PciId(PciId { vendor: PCI_VENDOR, device: self.device })),
+            id if id.is(REVISION) => Some(Value::Uint(u64::from(self.revision))),
+            id if id.is(GGTT_PAGES) => self.ggtt.map(|(pages, _)| Value::Uint(pages)),
+            id if id.is(GTS) => self.whole.as_ref().and_then(|(gts, _)| Mask::new(gts)).map(Value::Mask),
+            id if id.is(VRAM_BYTES) => self.whole.map(|(_, vram)| Value::Uint(vram)),
             _ => None,
         }
     }
