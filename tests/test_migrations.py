@@ -800,6 +800,15 @@ def test_what_extraction_cannot_write_is_named(tmp_path: Path) -> None:
     assert there.read_bytes() == b"mine"
     ran = run("inspect", str(BOTH), "--extract", str(there))
     assert (ran.returncode, ran.stderr.decode()) == (2, f"transire: {there}: File exists\n")
+    # What the other device had been written to is taken away again.
+    there.rename(tmp_path / "0000:00:05.0.bin")
+    ran = run("inspect", str(BOTH), "--extract", str(tmp_path))
+    assert (ran.returncode, [path.name for path in tmp_path.iterdir()]) == (2, ["0000:00:05.0.bin"])
+
+
+def test_only_a_migration_stream_describes_itself() -> None:
+    ran = run("inspect", str(FIXTURES / "mtty" / "mtty2-both-ports.bin"), "--describe")
+    assert (ran.returncode, b"only a migration stream" in ran.stderr) == (2, True)
 
 
 def test_profiles_of_devices_on_the_command_line(tmp_path: Path) -> None:

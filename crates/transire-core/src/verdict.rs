@@ -154,7 +154,8 @@ pub mod reasons {
             "send the whole stream; an empty one means that the source sent nothing";
         MAGIC_UNRECOGNIZED: "magic.unrecognized", Unrecognized,
             "no format known here begins with these bytes",
-            "check that this is a device's migration stream, and that the vendor is one that `transire formats` lists";
+            "check that it is the stream of a device that `transire formats` lists; one of a format without a magic is \
+             known by its target, or by --format";
         FORMAT_AMBIGUOUS: "format.ambiguous", Unrecognized,
             "the bytes fit several formats, and nothing says which",
             "name a target, or the format with --format";

@@ -288,7 +288,7 @@ pub(crate) struct Inspector {
     passing: Option<(u64, u64)>,
     wants_description: bool,
     directory: Option<PathBuf>,
-    files: Vec<Option<(File, PathBuf)>>,
+    files: Files,
 }
 
 impl Inspector {
@@ -312,7 +312,7 @@ impl Inspector {
             passing: None,
             wants_description,
             directory,
-            files: Vec::new(),
+            files: Files::default(),
         }
     }
 
@@ -332,13 +332,14 @@ impl Inspector {
         if let Some(known) = seen.device {
             self.make(number, known).map_err(|stop| stop.into_py(None))?;
         }
-        let path = self.files.get(number).and_then(Option::as_ref);
+        let path = self.files.made.get(number).and_then(Option::as_ref);
         let path = path.map(|(_, path)| path.to_string_lossy().into_owned());
         Ok(Besides { structures, path })
     }
 
     /// What the container holds.
     pub(crate) fn finish(mut self, py: Python<'_>, migration: &Migration) -> PyResult<Contents> {
+        self.files.complete = true;
         self.begin(0, 0);
         let configuration = self.configuration.unwrap_or_else(|| migration.reader().configuration().clone());
         let has = [
@@ -470,10 +471,10 @@ impl Inspector {
     /// Makes the file of a device, when its first byte comes.
     fn make(&mut self, device: usize, known: &Device) -> Result<(), Stop> {
         let Some(directory) = &self.directory else { return Ok(()) };
-        if self.files.len() <= device {
-            self.files.resize_with(device + 1, || None);
+        if self.files.made.len() <= device {
+            self.files.made.resize_with(device + 1, || None);
         }
-        if let Some(slot) = self.files.get_mut(device).filter(|slot| slot.is_none()) {
+        if let Some(slot) = self.files.made.get_mut(device).filter(|slot| slot.is_none()) {
             *slot = Some(create(directory, known).map_err(Stop::Python)?);
         }
         Ok(())
@@ -481,7 +482,7 @@ impl Inspector {
 
     fn write(&mut self, device: usize, known: &Device, bytes: &[u8]) -> Result<(), Stop> {
         self.make(device, known)?;
-        match self.files.get_mut(device).and_then(Option::as_mut) {
+        match self.files.made.get_mut(device).and_then(Option::as_mut) {
             Some((file, _)) => file.write_all(bytes).map_err(Stop::Sink),
             None => Ok(()),
         }
@@ -550,6 +551,24 @@ impl Watch for Inspector {
     fn description(&mut self, json: Vec<u8>) {
         if self.wants_description {
             self.described = Some(json);
+        }
+    }
+}
+
+/// The files of the devices, by their numbers. Where the reading itself fails, those that it made are taken away: what is
+/// left of a device would be taken for its stream, and be in the way of the next try.
+#[derive(Default)]
+struct Files {
+    made: Vec<Option<(File, PathBuf)>>,
+    complete: bool,
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let left = if self.complete { &[][..] } else { &self.made };
+        for (_, path) in left.iter().flatten() {
+            // Of why it failed somebody has been told; a file that cannot be taken away is there to be seen.
+            drop(std::fs::remove_file(path));
         }
     }
 }

@@ -201,6 +201,8 @@ def inspect(arguments: Namespace) -> int:
         try:
             with asked_of(subject):
                 found = _look(names, arguments)
+                if arguments.describe and (isinstance(found, Profile) or found.container is None):
+                    raise ValueError("only a migration stream has a description of itself: leave --describe away")
         except CommandError as error:
             complain(str(error))
             continue
