@@ -272,20 +272,22 @@ fn mode(pair: &Pair<'_>) -> Comparison {
 
 /// `0xb2800000`.
 fn status(text: &[u8]) -> Option<u32> {
-    let digits = text.strip_prefix(b"0x").unwrap_or(text);
-    if digits.len() == 8 { number(digits, 16) } else { None }
+    let digits: &[u8; 8] = text.strip_prefix(b"0x").unwrap_or(text).try_into().ok()?;
+    digits.iter().try_fold(0, |number, digit| {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            b'A'..=b'F' => digit - b'A' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u32::from(digit))
+    })
 }
 
 /// One to three decimal digits.
 fn kind(text: &[u8]) -> Option<u32> {
-    if (1..=3).contains(&text.len()) { number(text, 10) } else { None }
-}
-
-/// The number of these digits, at most eight; `None` where one is none. A sign is no digit.
-fn number(digits: &[u8], base: u32) -> Option<u32> {
-    digits
-        .iter()
-        .try_fold(0_u32, |number, &digit| number.checked_mul(base)?.checked_add(char::from(digit).to_digit(base)?))
+    let is_number = (1..=3).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
+    is_number.then(|| text.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')))
 }
 
 /// Whether a text is so many lower-case hex digits.
