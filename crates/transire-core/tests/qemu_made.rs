@@ -194,14 +194,21 @@ fn what_qemu_does_not_check_is_refused() {
     // The configuration before the data.
     let swapped = begun().vfio(1, &setup()).vfio(2, &data(&[1; 24])).ram_end();
     let swapped = swapped.vfio(4, &full).vfio(3, &data(&[2; 36])).end();
-    assert_eq!(ids(&swapped.0), [GOOD[0], "qemu.device-order", "qemu.device-order"]);
+    let expected = ["qemu.section-order", GOOD[0], "qemu.device-order", "qemu.device-order"];
+    assert_eq!(ids(&swapped.0), expected);
     // The configuration twice.
     let twice = begun().device().vfio(4, &full).end();
     assert_eq!(ids(&twice.0), ["qemu.section-order", GOOD[0], "qemu.device-order"]);
     // No end of the device.
     let open = begun().vfio(1, &setup()).vfio(2, &data(&[1; 24])).ram_end().vfio(4, &full).end();
-    let expected =
-        ["qemu.unfinished", GOOD[0], "qemu.device-order", "qemu.device-truncated", "qemu.device-no-stop-copy"];
+    let expected = [
+        "qemu.section-order",
+        "qemu.unfinished",
+        GOOD[0],
+        "qemu.device-order",
+        "qemu.device-truncated",
+        "qemu.device-no-stop-copy",
+    ];
     assert_eq!(ids(&open.0), expected);
     // No data at all, and no configuration.
     let empty = begun().vfio(1, &setup()).ram_end().vfio(3, &[]).end();

@@ -43,6 +43,9 @@ crate::catalogue! { CATALOGUE;
     SEARCHED: "qemu.searched", Compatible,
         "the end of sections was found by looking for their footers, as nothing says how long they are",
         "nothing; give the whole file, so that its description decides";
+    WITHHELD: "qemu.withheld", Unknown,
+        "more bytes follow a place that a destination could take for the end of the stream than a gate withholds",
+        "migrate into a file and verify that: its description says where every section ends";
     COMMAND: "qemu.command", Unrecognized,
         "a command is not known here",
         "update transire";
@@ -50,7 +53,7 @@ crate::catalogue! { CATALOGUE;
         "a command has a length that it does not have in QEMU",
         "the stream was damaged: save it again";
     PACKAGE: "qemu.package", Corrupt,
-        "the package of postcopy is malformed: it ends inside a section, or holds another package or an end",
+        "the package of postcopy is malformed: it ends inside a section, or holds another package, an end or a live section",
         "the stream was damaged: migrate again";
     RAM_FLAGS: "qemu.ram-flags", Corrupt,
         "a record of RAM has flags that no QEMU writes",
