@@ -133,6 +133,8 @@ struct Check {
     next: usize,
     /// Nothing more is said of a description that is malformed or disagrees.
     settled: bool,
+    /// What is to be said of the next byte.
+    said: Option<Reason>,
     present: bool,
 }
 
@@ -222,7 +224,7 @@ impl QemuReader {
             full: Vec::new(),
             searched: 0,
             searched_first: 0,
-            check: Check { scanner: Scanner::new(), next: 0, settled: false, present: false },
+            check: Check { scanner: Scanner::new(), next: 0, settled: false, said: None, present: false },
         }
     }
 
@@ -974,30 +976,45 @@ impl QemuReader {
         if part.is_empty() && left > 0 {
             return Err(Stop::Short(1));
         }
+        self.told.extend(self.check.said.take());
+        let mut used = part.len();
         for (at, &byte) in part.iter().enumerate() {
             if self.check.settled {
                 break;
             }
-            let here = self.offset.saturating_add(widen(at));
-            match self.check.scanner.push(byte) {
-                Ok(None) => {}
-                Ok(Some(described)) => self.compare(&described, here),
-                Err(_) => self.disagree(reasons::DESCRIPTION_MALFORMED, here, Datum::None, Datum::None),
+            self.describe_byte(byte, self.offset.saturating_add(widen(at)), left.saturating_sub(widen(at)) == 1);
+            // What comes before the byte that something is said of has passed, however the input is cut.
+            if self.check.settled && at > 0 {
+                self.check.said = self.told.pop_back();
+                used = at;
             }
         }
-        let left = left.saturating_sub(widen(part.len()));
-        self.state = State::Description(left);
-        if left == 0 {
-            let end = self.offset.saturating_add(widen(part.len()));
-            if !self.check.scanner.is_complete() {
-                self.disagree(reasons::DESCRIPTION_MALFORMED, end, Datum::None, Datum::None);
-            }
-            if let Some(full) = self.full.get(self.check.next).copied() {
-                self.disagree(reasons::DESCRIPTION, full.offset, Datum::Count(full.length), Datum::Word("no section"));
-            }
-            self.state = State::Tail { padding: false, trailing: false };
+        if part.is_empty() {
+            self.describe_end(self.offset);
         }
-        Ok((part.len(), Event::Passed))
+        let left = left.saturating_sub(widen(used));
+        self.state = if left == 0 { State::Tail { padding: false, trailing: false } } else { State::Description(left) };
+        Ok((used, Event::Passed))
+    }
+
+    fn describe_byte(&mut self, byte: u8, here: u64, is_last: bool) {
+        match self.check.scanner.push(byte) {
+            Ok(None) => {}
+            Ok(Some(described)) => self.compare(&described, here),
+            Err(_) => self.disagree(reasons::DESCRIPTION_MALFORMED, here, Datum::None, Datum::None),
+        }
+        if is_last {
+            self.describe_end(here.saturating_add(1));
+        }
+    }
+
+    fn describe_end(&mut self, end: u64) {
+        if !self.check.scanner.is_complete() {
+            self.disagree(reasons::DESCRIPTION_MALFORMED, end, Datum::None, Datum::None);
+        }
+        if let Some(full) = self.full.get(self.check.next).copied() {
+            self.disagree(reasons::DESCRIPTION, full.offset, Datum::Count(full.length), Datum::Word("no section"));
+        }
     }
 
     fn compare(&mut self, described: &super::Described, here: u64) {
@@ -1041,14 +1058,17 @@ impl QemuReader {
             self.state = State::Ended;
             return Ok((0, Event::Passed));
         };
-        let trailing_at = zeros < input.len();
-        if zeros > 0 && !padding && !trailing {
-            self.told.push_back(Reason::at(reasons::PADDING, self.offset));
+        if zeros > 0 && !trailing {
+            if !padding {
+                self.told.push_back(Reason::at(reasons::PADDING, self.offset));
+            }
+            self.state = State::Tail { padding: true, trailing };
+            return Ok((zeros, Event::Passed));
         }
-        if trailing_at && !trailing {
-            self.told.push_back(Reason::at(reasons::TRAILING, self.offset.saturating_add(widen(zeros))));
+        if !trailing {
+            self.told.push_back(Reason::at(reasons::TRAILING, self.offset));
         }
-        self.state = State::Tail { padding: padding || zeros > 0, trailing: trailing || trailing_at };
+        self.state = State::Tail { padding, trailing: true };
         Ok((input.len(), Event::Passed))
     }
 }
