@@ -11,7 +11,9 @@ mod support;
 #[path = "qemu/walk.rs"]
 mod walk;
 
-use gated::{gated, hold};
+use std::path::PathBuf;
+
+use gated::{gated, hold, runs_at};
 use loads::{Machine, State, machine};
 use made::{END, Made, VFIO, config, data, setup};
 use support::{fixture, target};
@@ -239,4 +241,42 @@ fn as_much_is_withheld_as_is_said() {
             assert!(seen.stopped && !seen.complete);
         }
     }
+}
+
+fn folder(kind: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(kind).join("migration")
+}
+
+#[test]
+fn the_inputs_of_the_fuzz_target_pass() {
+    let mut replayed = 0;
+    for kind in ["corpus", "regressions"] {
+        for entry in std::fs::read_dir(folder(kind)).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            println!("{}", path.display());
+            gated::migration(&std::fs::read(path).unwrap());
+            replayed += 1;
+        }
+    }
+    assert!(replayed >= 16);
+}
+
+#[test]
+#[ignore = "writes fuzz/corpus/migration"]
+fn write_seeds() {
+    let folder = folder("corpus");
+    std::fs::create_dir_all(&folder).unwrap();
+    let write = |name: &str, stream: &[u8]| {
+        std::fs::write(folder.join(name.replace(' ', "-")), [&[3, 32], stream].concat()).unwrap();
+    };
+    for Hostile { what, stream, .. } in hostile() {
+        write(&what.replace(',', ""), &stream);
+    }
+    let cpu = full(live(), 5, CPU, &[1; 8]);
+    write("good", &full(cpu, 6, "timer", &[0x7e, 1, 2, 3, 4, 0, 9, 9]).vfio(4, &config(256, 0)).end().0);
+    let early = full(Made::new(&[]), 5, CPU, &[0x7e, 1, 2, 3, 4, 0, 9, 9]).ram(4).ram_end();
+    write("early", &full(early, 6, "timer", &[1; 8]).end().0);
+    let captured = capture("qemu-vfio/pc-mtty1.stream");
+    // Without its description, for speed.
+    write("captured", &captured[..=runs_at(&captured).0.unwrap()]);
 }

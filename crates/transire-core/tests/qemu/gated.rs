@@ -2,7 +2,7 @@
 //! `migration` asks the oracle here, and so do the tests.
 
 use transire_core::containers::qemu::assembly::Device;
-use transire_core::containers::qemu::{Event as Walked, Item, QemuReader};
+use transire_core::containers::qemu::{Event as Walked, Item, Kind, QemuReader, Sizing};
 use transire_core::gate::migration::{DeviceTarget, Machine, Migration, Next, Options, WITHHELD_MAX};
 use transire_core::vendors::VENDORS;
 use transire_core::verdict::{Outcome, Verdict};
@@ -78,20 +78,26 @@ fn before_record(migration: &Migration, place: usize) -> usize {
     record.map_or(place, |extent| usize::try_from(extent.offset).unwrap())
 }
 
-/// Offsets of what lets a destination run: the byte that ends the sections, or the command of postcopy.
-pub(crate) fn runs_at(input: &[u8]) -> Option<usize> {
+/// Where the walk finds what lets a destination run: the byte that ends the sections, or the command of postcopy. And
+/// whether it searched for the end of a section before RAM had ended: what follows such a one may be none.
+pub(crate) fn runs_at(input: &[u8]) -> (Option<usize>, bool) {
     let mut reader = QemuReader::main();
-    let mut used = 0;
+    let (mut used, mut live, mut early) = (0, true, false);
     loop {
         let step = reader.step(&input[used..], true);
         let offset = match step.event {
             Walked::Item(Item::EndOfSections { offset }) => Some(offset),
             Walked::Item(Item::Command(command)) if command.name == "POSTCOPY_RUN" => Some(command.offset),
-            Walked::Failed(_) | Walked::End => return None,
+            Walked::Item(Item::SectionEnd(section)) => {
+                early |= live && section.sized == Sizing::Search;
+                live &= section.head.kind != Kind::End;
+                None
+            }
+            Walked::Failed(_) | Walked::End => return (None, early || live),
             _ => None,
         };
         if let Some(offset) = offset {
-            return usize::try_from(offset).ok();
+            return (usize::try_from(offset).ok(), early);
         }
         used += step.used;
     }
@@ -102,7 +108,7 @@ pub(crate) fn runs_at(input: &[u8]) -> Option<usize> {
 pub(crate) fn hold(input: &[u8], targets: Option<&[DeviceTarget]>, pieces: &[usize]) -> Gated {
     let of = |grow, look: &mut dyn FnMut(&Migration, usize)| gated(input, targets.map(<[_]>::to_vec), grow, look);
     let whole = of(usize::MAX, &mut |_, _| {});
-    let runs = runs_at(input);
+    let (runs, _) = runs_at(input);
     let mut admitted = runs.is_none();
     let byte_by_byte = of(1, &mut |migration, passed| {
         if !admitted && runs.is_some_and(|runs| passed > runs) {
@@ -135,5 +141,11 @@ pub(crate) fn migration(input: &[u8]) {
         2 => Some(vec![one(Some("0000:00:04.0"), 1), one(Some("0000:00:05.0/vfio"), 2)]),
         _ => None,
     };
-    hold(input, targets.as_deref(), &[usize::from(*piece).max(2)]);
+    let seen = hold(input, targets.as_deref(), &[usize::from(*piece).max(2)]);
+    // A destination that knows how long its own state is runs by nothing else than the walk's end.
+    let (runs, early) = runs_at(input);
+    let machine = super::loads::machine(&[("cpu", 8), ("timer", usize::from(choice / 4))]);
+    if machine.load(&input[..seen.passed]).runs {
+        assert!(early || runs.is_some_and(|runs| seen.passed > runs), "runs by {} bytes, not {runs:?}", seen.passed);
+    }
 }

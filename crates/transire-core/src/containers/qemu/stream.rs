@@ -678,7 +678,8 @@ impl QemuReader {
         }
         if name.starts_with("POSTCOPY") {
             self.postcopy = true;
-            self.mode.postcopy = true;
+            // Without its 16 bytes it is not RAM that the destination is told to expect later.
+            self.mode.postcopy |= *name == "POSTCOPY_ADVISE" && length > 0;
         }
         let command = Command { offset: self.offset, number, name, length, package };
         Ok((used(&bytes, self.offset), Event::Item(Item::Command(command))))
