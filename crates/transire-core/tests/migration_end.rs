@@ -114,6 +114,33 @@ fn a_damaged_footer_never_lets_the_end_pass() {
     }
 }
 
+#[test]
+fn live_state_is_not_withheld() {
+    // Every other byte of it is what a destination could take for the end; so is the state of what is set up early.
+    let state = [[0x7e, 1, 2, 3, 4, 0].repeat(50), vec![0; 9]].concat();
+    let device = fixture("mtty1-text.bin");
+    let early = full(Made::new(&[]), 5, CPU, &state);
+    let made = early.ram(4).vfio(1, &setup()).vfio(2, &data(&device[..24]));
+    let made = made.u8(2).u32(1).u64(0x08).text("pc.ram");
+    let pages = made.0.len();
+    let page = [state.as_slice(), &[0; 4096]].concat();
+    let made = made.bytes(&page[..4096]).u64(0x10).footer(1).ram_end();
+    let made = made.vfio(3, &data(&device[24..]));
+    let behind = made.0.len();
+    let input = made.vfio(4, &config(256, 0)).end().0;
+    let mut most = (0, 0);
+    let seen = gated(&input, None, 1, &mut |migration, passed| {
+        let kept = usize::try_from(migration.examined()).unwrap() - passed;
+        if passed < pages {
+            most.0 = most.0.max(kept);
+        } else if passed < behind {
+            most.1 = most.1.max(kept);
+        }
+    });
+    assert_eq!((seen.outcome, seen.passed), (Outcome::Compatible, input.len()), "{seen:?}");
+    assert_eq!(most, (state.len(), 0));
+}
+
 /// A stream that leads the destination to run without the device, or without all of it, past a gate that trusts its search.
 struct Hostile {
     what: &'static str,

@@ -116,6 +116,8 @@ pub struct QemuReader {
 struct Open {
     head: Head,
     sized: Sizing,
+    /// Whether its handler is live no longer behind it.
+    is_last: bool,
 }
 
 /// A FULL section that is over.
@@ -609,11 +611,10 @@ impl QemuReader {
             let found = Datum::Word(head.kind.name());
             self.told.push_back(Reason::at(reasons::SECTION_ORDER, head.offset).because(found, Datum::None));
         }
-        match head.kind {
-            Kind::Start if !seen.has(Kind::Start) => self.live = self.live.saturating_add(1),
-            Kind::End if in_order => self.live = self.live.saturating_sub(1),
-            _ => {}
+        if head.kind == Kind::Start && !seen.has(Kind::Start) {
+            self.live = self.live.saturating_add(1);
         }
+        let is_last = head.kind == Kind::End && in_order;
         handler.seen.add(head.kind);
         self.iterating |= matches!(head.kind, Kind::Part | Kind::End);
         let is_ram = handler.name == b"ram" && head.kind != Kind::Full;
@@ -630,7 +631,7 @@ impl QemuReader {
             }
             None => (Sizing::Search, State::Search),
         };
-        self.section = Some(Open { head, sized });
+        self.section = Some(Open { head, sized, is_last });
         self.state = state;
         Ok(())
     }
@@ -898,7 +899,7 @@ impl QemuReader {
     }
 
     fn footer<'a>(&mut self, input: &'a [u8]) -> Read<(usize, Event<'a>)> {
-        let Some(Open { head, sized }) = self.section else { return Err(Stop::Short(1)) };
+        let Some(Open { head, sized, is_last }) = self.section else { return Err(Stop::Short(1)) };
         let mut bytes = Bytes::at(input, self.offset);
         let wrong = |at: u64, length: u32, found: u64, required: u64| {
             let id = if sized == Sizing::Description { reasons::DESCRIPTION } else { reasons::FOOTER };
@@ -928,6 +929,7 @@ impl QemuReader {
             self.full.push(Full { handler: head.handler, offset: head.offset, length });
         }
         self.section = None;
+        self.live = self.live.saturating_sub(u32::from(is_last));
         self.state = State::Body;
         let section = Section { head, length, sized, footer: has_footer };
         Ok((used(&bytes, self.offset), Event::Item(Item::SectionEnd(section))))
