@@ -192,7 +192,12 @@ fn hostile() -> Vec<Hostile> {
     };
     let length = 5 + 5 + 8 + 7 + 8;
     let paged = || machine(&[(CPU, length)]);
-    add("an end inside a page", page(Made::new(&[]).ram(4).u8(2).u32(1).u64(0x10).footer(1)), paged(), "qemu.section-order");
+    add(
+        "an end inside a page",
+        page(Made::new(&[]).ram(4).u8(2).u32(1).u64(0x10).footer(1)),
+        paged(),
+        "qemu.section-order",
+    );
     add("an end inside a page behind RAM", page(bare()), paged(), "qemu.section-order");
     // A machine without footers. The walk takes the first section for one with them.
     let none = Made::default().bytes(b"QEVM").u32(3).head(4, 5, CPU, 1).bytes(&[1; 8]).u8(0).bytes(&[1; 8]).footer(5);

@@ -2,10 +2,10 @@
 //! `migration` asks the oracle here, and so do the tests.
 
 use transire_core::containers::qemu::assembly::Device;
-use transire_core::containers::qemu::{Event as Walked, Item, Kind, QemuReader, Sizing};
+use transire_core::containers::qemu::{Event as Walked, Item, Kind, QemuReader, Sizing, reasons};
 use transire_core::gate::migration::{DeviceTarget, Machine, Migration, Next, Options, WITHHELD_MAX};
 use transire_core::vendors::VENDORS;
-use transire_core::verdict::{Outcome, Verdict};
+use transire_core::verdict::{Outcome, Reason, Verdict};
 
 /// What came of a migration, however the bytes came.
 #[derive(Debug, PartialEq)]
@@ -111,9 +111,17 @@ pub(crate) fn hold(input: &[u8], targets: Option<&[DeviceTarget]>, pieces: &[usi
     let (runs, _) = runs_at(input);
     let mut admitted = runs.is_none();
     let byte_by_byte = of(1, &mut |migration, passed| {
-        if !admitted && runs.is_some_and(|runs| passed > runs) {
+        if let Some(runs) = runs.filter(|runs| !admitted && passed > *runs) {
             admitted = true;
-            assert_eq!((migration.outcome(), migration.has_stopped()), (Outcome::Compatible, false), "{runs:?}");
+            // What is said of the bytes behind it comes too late for the destination.
+            let before = |reason: &Reason| {
+                !reason.is_note()
+                    && reason.id != reasons::DESCRIPTION
+                    && reason.offset().is_none_or(|offset| offset <= runs as u64)
+            };
+            let of_devices: Vec<Verdict> = migration.devices().map(|device| device.verdict()).collect();
+            let mut all = of_devices.iter().chain([migration.verdict()]).flat_map(Verdict::reasons);
+            assert_eq!(all.find(|reason| before(reason)), None, "passed on with the end at {runs}");
         }
     });
     assert_eq!(byte_by_byte, whole, "byte by byte");
