@@ -126,7 +126,7 @@ impl Loading<'_> {
                             self.loaded.runs = true;
                             return Ok(false);
                         }
-                        (3, 0) | (2, 4) | (11, 0) => drop(input.take(length)?),
+                        (3 | 11, 0) | (2, 4) => drop(input.take(length)?),
                         _ => return Err(Stuck),
                     }
                 }
