@@ -224,7 +224,7 @@ def test_a_destination_that_would_run_without_the_device_does_not(migrate: Calla
 
 
 def test_without_a_gate_it_would(migrate: Callable[..., Migrated]) -> None:
-    # By postcopy's command too; but what QEMU 7.2 then does with the devices behind it ends in an assertion now and then.
+    # By postcopy's command too; but what QEMU 7.2 then does with the devices behind it can end in an assertion.
     got = migrate("cat", way=way("hidden"))
     assert (got.destination, got.runs) == ("completed", True), got.log
 
