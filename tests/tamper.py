@@ -33,9 +33,18 @@ def tampered(stream: bytes, how: str) -> bytes:
     if how == "footer":
         at = footer_of_ram(stream)
         return stream[:at] + bytes([stream[at] ^ 1]) + stream[at + 1 :]
+    if how == "postcopy":
+        # Advise of postcopy, but not of RAM's; listen; run: before any device has come.
+        at = footer_of_ram(stream) + 5
+        commands = b"".join(b"\x08\0" + bytes([number]) + b"\0\0" for number in (3, 4, 5))
+        return stream[:at] + commands + stream[at:]
+    end = end_of_sections(stream)
+    if how == "hidden":
+        # The end, with no description behind it, and the footer again: a search that asks for one goes on to there.
+        return stream[:end] + b"\0" + b"\xff" * 9 + stream[end - 5 : end] + stream[end:]
     assert how == "cut"
     # All devices are there; only the end is not.
-    return stream[: end_of_sections(stream)]
+    return stream[:end]
 
 
 if __name__ == "__main__":

@@ -416,10 +416,32 @@ def test_a_gate_withholds_the_end_until_every_device_has_passed() -> None:
     assert [reason.id for reason in verdict.reasons if reason.outcome is not Outcome.COMPATIBLE] == [
         "qemu.device-missing"
     ]
-    assert len(passed) == end
+    # With it stays what follows the first place behind RAM that a destination could take for it.
+    assert 16_000 < len(passed) <= end
+    assert data.startswith(passed)
     assert not verdict.complete
-    verdict, passed = pass_on(data[: end - 1], ONE_PORT)
-    assert (verdict.outcome, passed) == (Outcome.TRUNCATED, data[: end - 1])
+    verdict, short = pass_on(data[: end - 1], ONE_PORT)
+    assert (verdict.outcome, short) == (Outcome.TRUNCATED, passed)
+
+
+def test_a_gate_withholds_more_than_its_window(tmp_path: Path) -> None:
+    data = GOOD.read_bytes()
+    found = transire.inspect(data)
+    assert found.container is not None
+    (end,) = [part.offset for part in found.container.parts if part.kind == "end-of-sections"]
+    # Eight megabytes more of the last device's state, from a place on that a destination could take for the end.
+    state = (b"\x7e\xff\xff\xff\xff\x00" + bytes(10)) * (1 << 19)
+    long = data[: end - 5] + state + data[end - 5 : end + 1]
+    verdict, passed = pass_on(long, ONE_PORT)
+    assert (verdict.outcome, verdict.complete, passed == long) == (Outcome.COMPATIBLE, True, True), verdict
+    with (tmp_path / "sink").open("wb") as sink:
+        assert transire.gate(long, sink, ONE_PORT).complete
+    assert (tmp_path / "sink").read_bytes() == long
+    verdict, passed = pass_on(long[:-1], ONE_PORT)
+    assert (verdict.outcome, len(passed) < end) == (Outcome.TRUNCATED, True)
+    verdict, passed = pass_on(long[: end - 5] + state * 8 + b"\x00", ONE_PORT)
+    assert [reason.id for reason in verdict.reasons] == ["qemu.withheld"]
+    assert (verdict.outcome, len(passed) < end) == (Outcome.UNKNOWN, True)
 
 
 def test_a_gate_takes_one_channel() -> None:

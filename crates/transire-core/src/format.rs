@@ -718,7 +718,7 @@ impl Break {
 
 /// Declares error numbers with their names.
 macro_rules! errnos {
-    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $message:literal;)*) => {
         /// An error number of the kernel.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
@@ -727,10 +727,20 @@ macro_rules! errnos {
         }
 
         impl Errno {
+            /// Every one that a model of a driver can answer.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
             /// The name, such as `EFAULT`.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)*
+                }
+            }
+
+            /// What programs print of it, such as `Bad address`: `strerror` of the GNU C library.
+            pub const fn message(self) -> &'static str {
+                match self {
+                    $(Self::$name => $message,)*
                 }
             }
         }
@@ -739,31 +749,31 @@ macro_rules! errnos {
 
 errnos! {
     /// No such file or directory; used by drivers for a part that the device does not have.
-    Enoent = "ENOENT";
+    Enoent = "ENOENT", "No such file or directory";
     /// Input or output error.
-    Eio = "EIO";
+    Eio = "EIO", "Input/output error";
     /// No such device or address.
-    Enxio = "ENXIO";
+    Enxio = "ENXIO", "No such device or address";
     /// Out of memory; used by drivers for a stream that is too long.
-    Enomem = "ENOMEM";
+    Enomem = "ENOMEM", "Cannot allocate memory";
     /// Bad address; used by drivers for a header that they refuse.
-    Efault = "EFAULT";
+    Efault = "EFAULT", "Bad address";
     /// Device or resource busy.
-    Ebusy = "EBUSY";
+    Ebusy = "EBUSY", "Device or resource busy";
     /// No such device; used by drivers for a session that has ended, and for another device's stream.
-    Enodev = "ENODEV";
+    Enodev = "ENODEV", "No such device";
     /// Invalid argument.
-    Einval = "EINVAL";
+    Einval = "EINVAL", "Invalid argument";
     /// No data available.
-    Enodata = "ENODATA";
+    Enodata = "ENODATA", "No data available";
     /// Operation not supported.
-    Eopnotsupp = "EOPNOTSUPP";
+    Eopnotsupp = "EOPNOTSUPP", "Operation not supported";
     /// No buffer space available.
-    Enobufs = "ENOBUFS";
+    Enobufs = "ENOBUFS", "No buffer space available";
     /// Time ran out.
-    Etimedout = "ETIMEDOUT";
+    Etimedout = "ETIMEDOUT", "Connection timed out";
     /// Remote input or output error; the firmware's refusal.
-    Eremoteio = "EREMOTEIO";
+    Eremoteio = "EREMOTEIO", "Remote I/O error";
 }
 
 /// What a device holds after loading was tried and every refusal ignored.

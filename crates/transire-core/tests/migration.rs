@@ -307,7 +307,8 @@ fn the_end_is_withheld_until_every_device_has_passed() {
         for cut in [1, 1000, usize::MAX] {
             let (seen, stopped) = gate(&input, targets.clone(), Machine::default(), || cut);
             assert!(stopped && !seen.complete);
-            assert_eq!(seen.passed, end, "{reason}");
+            // With what comes before it, from the first place behind RAM that a destination could take for it.
+            assert!(seen.passed <= end && seen.passed > 16_000, "{reason}: {} of {end}", seen.passed);
             assert!(seen.reasons().contains(reason), "{seen:?}");
         }
     }
@@ -318,11 +319,11 @@ fn the_end_is_withheld_until_every_device_has_passed() {
     damaged[footer + 4] ^= 1;
     let (seen, stopped) = gate(&damaged, one(1), Machine::default(), || usize::MAX);
     assert!(stopped && seen.passed <= footer && seen.outcome == Outcome::Corrupt, "{seen:?}");
-    // That of a section without a length: its end is never found. The destination, which knows it, fails by itself.
+    // That of a section without a length: its end is never found.
     let mut damaged = good.clone();
     damaged[end - 1] ^= 1;
     let (seen, stopped) = gate(&damaged, one(1), Machine::default(), || usize::MAX);
-    assert!(stopped && seen.outcome == Outcome::Truncated, "{seen:?}");
+    assert!(stopped && seen.outcome == Outcome::Truncated && seen.passed <= end, "{seen:?}");
     // Data that are missing show where the device's sections end.
     let input = capture("qemu-vfio/mutated/pc-mtty1.chunk2-removed.stream");
     let (seen, stopped) = gate(&input, one(1), Machine::default(), || usize::MAX);

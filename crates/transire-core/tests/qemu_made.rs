@@ -194,14 +194,29 @@ fn what_qemu_does_not_check_is_refused() {
     // The configuration before the data.
     let swapped = begun().vfio(1, &setup()).vfio(2, &data(&[1; 24])).ram_end();
     let swapped = swapped.vfio(4, &full).vfio(3, &data(&[2; 36])).end();
-    assert_eq!(ids(&swapped.0), [GOOD[0], "qemu.device-order", "qemu.device-order"]);
+    let expected = ["qemu.section-order", GOOD[0], "qemu.device-order", "qemu.device-order"];
+    assert_eq!(ids(&swapped.0), expected);
+    // A section that is not live before RAM has ended; before RAM goes on it can be one of early setup.
+    let early = || begun().head(4, 9, "early", 1).bytes(&[5; 3]).footer(9);
+    let between = early().u8(2).u32(1).u64(0x10).footer(1).head(4, 5, "cpu", 1).footer(5).ram_end().end();
+    assert_eq!(ids(&between.0), ["qemu.section-order", GOOD[0], "qemu.searched"]);
+    assert_eq!(ids(&early().ram_end().end().0), [GOOD[0], "qemu.searched"]);
+    // Without a configuration section there are no footers to look for.
+    let old = Made::default().bytes(b"QEVM").u32(3).head(4, 5, "cpu", 1).bytes(&[5; 3]).footer(5).end();
+    assert_eq!(ids(&old.0), ["qemu.unsized"]);
     // The configuration twice.
     let twice = begun().device().vfio(4, &full).end();
     assert_eq!(ids(&twice.0), ["qemu.section-order", GOOD[0], "qemu.device-order"]);
     // No end of the device.
     let open = begun().vfio(1, &setup()).vfio(2, &data(&[1; 24])).ram_end().vfio(4, &full).end();
-    let expected =
-        ["qemu.unfinished", GOOD[0], "qemu.device-order", "qemu.device-truncated", "qemu.device-no-stop-copy"];
+    let expected = [
+        "qemu.section-order",
+        "qemu.unfinished",
+        GOOD[0],
+        "qemu.device-order",
+        "qemu.device-truncated",
+        "qemu.device-no-stop-copy",
+    ];
     assert_eq!(ids(&open.0), expected);
     // No data at all, and no configuration.
     let empty = begun().vfio(1, &setup()).ram_end().vfio(3, &[]).end();
@@ -332,7 +347,10 @@ fn heads_and_commands_that_are_wrong_are_named() {
     let length = u32::try_from(nested.len()).unwrap();
     assert_eq!(one(begun().command(7, &length.to_be_bytes()).bytes(&nested)), ("qemu.package", 9));
     assert_eq!(one(begun().command(7, &[0, 0, 0, 1]).end()), ("qemu.package", 9));
-    // A section that reaches beyond its package.
+    // Live state in a package, and a section that reaches beyond its package.
+    for kind in 1..=3 {
+        assert_eq!(one(begun().command(7, &[0, 0, 0, 9]).u8(kind).u32(1)), ("qemu.package", 9));
+    }
     assert_eq!(one(begun().command(7, &[0, 0, 0, 3]).command(4, &[])), ("qemu.package", 12));
     assert_eq!(one(begun().head(1, 2, VFIO, 2)), ("qemu.section-version", 0));
     assert_eq!(said(&Made::new(&[]).head(1, 1, "ram", 3).0)[0].0, "qemu.section-version");

@@ -13,6 +13,7 @@ use transire_core::containers::qemu::assembly::{Assembly, Device};
 use transire_core::containers::qemu::outlook::{Cause, Destination, Machine, Outlook, Slot};
 use transire_core::containers::qemu::pci::{ConfigSpace, skips_vendor_specific};
 use transire_core::containers::qemu::{Event, Item, QemuReader};
+use transire_core::format::{Between, Driver, Errno, Failure, Holds};
 use transire_core::gate::Options;
 use transire_core::vendors::mtty::driver;
 use transire_core::verdict::{Outcome, Reason, Verdict};
@@ -82,6 +83,59 @@ fn outlook(row: &Row, mut cuts: impl FnMut() -> usize) -> Outlook {
 }
 
 /// The message that QEMU prints for a cause, as far as the table has it.
+/// A driver that refuses every write.
+struct Refusing(Errno);
+
+impl Driver for Refusing {
+    fn write(&mut self, _: &[u8]) -> Result<(), Failure> {
+        Err(self.0.into())
+    }
+
+    fn resume(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn holds(&self) -> Holds {
+        Holds::Previous
+    }
+
+    fn again(&mut self, _: Between) {}
+}
+
+#[test]
+fn qemu_names_the_error_of_the_driver_as_the_c_library_does() {
+    // Of Linux on x86 and Arm.
+    let number = |errno: Errno| match errno.name() {
+        "ENOENT" => 2,
+        "EIO" => 5,
+        "ENXIO" => 6,
+        "ENOMEM" => 12,
+        "EFAULT" => 14,
+        "EBUSY" => 16,
+        "ENODEV" => 19,
+        "EINVAL" => 22,
+        "ENODATA" => 61,
+        "EOPNOTSUPP" => 95,
+        "ENOBUFS" => 105,
+        "ETIMEDOUT" => 110,
+        "EREMOTEIO" => 121,
+        unknown => panic!("{unknown}"),
+    };
+    let input = capture("qemu-vfio/pc-mtty1.stream");
+    for &errno in Errno::ALL {
+        let slot =
+            Slot { name: b"0000:00:04.0/vfio".into(), instance: 0, driver: Box::new(Refusing(errno)), config: None };
+        let mut destination = Destination::new(Machine { devices: vec![slot], ..Machine::default() });
+        walk_in(&mut QemuReader::main(), &input, || usize::MAX, |reader, event| destination.take(reader, &event));
+        let Outlook::Failed(failure) = destination.finish() else { panic!("{errno:?}") };
+        assert_eq!(failure.cause, Cause::Driver { device: 0, errno });
+        if cfg!(all(target_os = "linux", target_env = "gnu")) {
+            let said = std::io::Error::from_raw_os_error(number(errno)).to_string();
+            assert_eq!(said, format!("{} (os error {})", failure.cause.error(), number(errno)));
+        }
+    }
+}
+
 fn message(cause: &Cause) -> String {
     let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
     match cause {

@@ -357,7 +357,7 @@ fn of_slice(
     let mut rest = bytes;
     let mut need = 0;
     loop {
-        let piece = rest.get(..PIECE.max(need)).unwrap_or(rest);
+        let piece = rest.get(..with_piece(need, PIECE)).unwrap_or(rest);
         let eof = piece.len() == rest.len();
         let step = told(watch, |tell| migration.step(piece, eof, tell))?;
         let (used, left) = rest.split_at_checked(step.used).unwrap_or((rest, &[]));
@@ -397,7 +397,7 @@ fn of_window(
         watch.passed(used);
         window.drop_front(step.used);
         match step.next {
-            Next::Need(need) => window.fill_within(need, CHANNEL_PIECE)?,
+            Next::Need(need) => window.fill_within(need, with_piece(need, CHANNEL_PIECE))?,
             Next::Skip(count) if matches!(sink, Sink::None) => {
                 let count = window.pass_over(count)?;
                 migration.skip(count);
@@ -408,6 +408,11 @@ fn of_window(
         }
         progress.at(migration.examined(), window.total())?;
     }
+}
+
+/// How much to give where so many bytes are needed: a piece, or a piece more than what is withheld.
+const fn with_piece(need: usize, piece: usize) -> usize {
+    if need > piece { need.saturating_add(piece) } else { piece }
 }
 
 /// Reads a piece of device state again, and gives it.

@@ -13,6 +13,8 @@ use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, IoSlice};
 
+use transire_core::gate::migration::WITHHELD_MAX;
+
 use crate::errors::{Stop, os_error, usage};
 
 /// Bytes up to which the interpreter lock is kept: less work than handing it over and back.
@@ -397,6 +399,10 @@ impl<'a> Window<'a> {
         if need > self.buffer.len() - self.start {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
+        }
+        // A gate withholds more than the window only where a device's state could hold the stream's end.
+        if need > self.buffer.len() && need <= WITHHELD_MAX + 1 {
+            self.buffer.resize(need.saturating_mul(2).min(WITHHELD_MAX + WINDOW), 0);
         }
         while !self.eof && self.end - self.start < need {
             let limit = self.start.saturating_add(need.max(most)).min(self.buffer.len());

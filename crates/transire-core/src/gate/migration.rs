@@ -6,19 +6,25 @@
 //! ([`Migration::packets`], [`Migration::packet`]), and ends with [`Migration::finish`]. A gate in a pipe has the one
 //! channel, and is asked for no packets.
 //!
+//! What a destination could take for its end goes on only when every device has passed, or it is known not to be the end;
+//! until then the caller keeps it, at most [`WITHHELD_MAX`] bytes.
+//!
 //! Memory: what the walk keeps, one gate a device (at most
 //! [`crate::containers::qemu::assembly::DEVICES_MAX`] of them), and where each piece of a device's
 //! stream stands. No page is copied, nor looked at.
 
 mod target;
+mod withheld;
 
 pub use target::{DeviceTarget, Machine, TargetError};
+pub use withheld::WITHHELD_MAX;
 
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use target::{check, config_of, destination, driver_of, place_of, target_of};
+use withheld::Withheld;
 
 use super::{Gate, Input, Options as DeviceOptions, Output, PushGate};
 use crate::bytes::{index, widen};
@@ -27,7 +33,9 @@ use crate::containers::libvirt::{Opened, SaveImage, reasons as of_libvirt};
 use crate::containers::qemu::assembly::{Assembly, Device, Extent, Finding};
 use crate::containers::qemu::outlook::{Cause, Destination, Outlook, Slot};
 use crate::containers::qemu::pci::{ConfigSpace, Place, skips_vendor_specific};
-use crate::containers::qemu::{ConfigLayout, Description, Event as Walked, Item, Kind, QemuReader, reasons};
+use crate::containers::qemu::{
+    ConfigLayout, Description, Event as Walked, Item, Kind, POSTCOPY_RUN, QemuReader, reasons,
+};
 use crate::format::{Layout, Likeness, Registry};
 use crate::recognise::{PREFIX_MAX, Recognised, recognise};
 use crate::target::Target;
@@ -64,7 +72,8 @@ pub struct Options {
 /// What one step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Bytes of the input that are done with. They may go on; those behind them must not yet.
+    /// Bytes of the input that are done with. They may go on; those behind them must not yet, and are given again with the
+    /// next step.
     pub used: usize,
     /// What comes next.
     pub next: Next,
@@ -73,7 +82,8 @@ pub struct Step {
 /// What comes after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Nothing can be said before the input, without the bytes used, holds so many bytes (or ends).
+    /// Nothing can be said before the input, without the bytes used, holds so many bytes (or ends). Where places are
+    /// withheld that could be the end, that is up to one more than [`WITHHELD_MAX`].
     Need(usize),
     /// The next so many bytes are pages of mapped-ram or gaps. A caller that can seek passes over them and says so by
     /// [`Migration::skip`]; any other goes on as ever.
@@ -203,6 +213,7 @@ pub struct Migration {
     skip_vendor_specific: bool,
     /// Whether every channel so far was walked to its end.
     whole: bool,
+    withheld: Withheld,
     examined: u64,
     gathered: bool,
     concluded: bool,
@@ -270,6 +281,7 @@ impl Migration {
             absent: Vec::new(),
             skip_vendor_specific: machine.skip_vendor_specific.unwrap_or(true),
             whole: true,
+            withheld: Withheld::default(),
             examined: 0,
             gathered: false,
             concluded: false,
@@ -292,7 +304,6 @@ impl Migration {
             let rest = input.get(used..).unwrap_or(&[]);
             let (done, next) = self.advance(rest, eof, tell);
             used = used.saturating_add(done);
-            self.examined = self.examined.saturating_add(widen(done));
             if let Some(next) = next {
                 return Step { used, next };
             }
@@ -468,6 +479,7 @@ impl Migration {
                 let most = usize::try_from(left).unwrap_or(usize::MAX);
                 let used = input.len().min(most);
                 let left = left.saturating_sub(widen(used));
+                self.examined = self.examined.saturating_add(widen(used));
                 self.stage = if left == 0 { Stage::Main } else { Stage::Image(left) };
                 match (left, used) {
                     (1.., 0) if eof => {
@@ -550,12 +562,30 @@ impl Migration {
 
     /// One step of the walk.
     fn walk(&mut self, input: &[u8], eof: bool, tell: Tell<'_>) -> (usize, Option<Next>) {
-        let step = self.reader.step(input, eof);
+        let ahead = self.withheld.ahead();
+        let is_full = self.withheld.holds() && input.len() > WITHHELD_MAX;
+        let most = if is_full { WITHHELD_MAX } else { input.len() };
+        let step = self.reader.step(input.get(ahead..most).unwrap_or(&[]), eof && !is_full);
         match step.event {
-            Walked::Need(bytes) => return (step.used, Some(Next::Need(bytes))),
-            Walked::Passed => return (step.used, None),
-            Walked::Skip(count) => return (step.used, Some(Next::Skip(count))),
+            Walked::Need(_) if is_full => {
+                let first = self.reader.offset().saturating_sub(widen(ahead));
+                let reason = Reason::at(reasons::WITHHELD, first);
+                self.fail(reason.because(Datum::None, Datum::Count(widen(WITHHELD_MAX))));
+                return (0, None);
+            }
+            Walked::Need(bytes) => {
+                let bytes = bytes.saturating_add(ahead);
+                let most = if self.withheld.holds() { WITHHELD_MAX.saturating_add(1) } else { bytes };
+                return (0, Some(Next::Need(bytes.min(most))));
+            }
+            Walked::Passed => return (self.go_on(input, step.used), None),
+            // What is withheld is not passed over, nor what follows it.
+            Walked::Skip(_) if ahead > 0 => return (0, None),
+            Walked::Skip(count) => return (0, Some(Next::Skip(count))),
             _ => {}
+        }
+        if self.stage == Stage::Main && !self.options.devices.read_on {
+            self.withheld.take(&self.reader, &step.event);
         }
         let before = self.assembly.devices().len();
         self.assembly.take(self.channel, &self.reader, &step.event);
@@ -602,7 +632,13 @@ impl Migration {
             self.stage = Stage::Over;
             return (0, None);
         }
-        (step.used, None)
+        (self.go_on(input, step.used), None)
+    }
+
+    /// The walk used so many bytes more. Returns how many of the input may go on.
+    fn go_on(&mut self, input: &[u8], used: usize) -> usize {
+        self.examined = self.examined.saturating_add(widen(used));
+        self.withheld.advance(input, used)
     }
 
     /// What matters in the main channel only.
@@ -616,11 +652,19 @@ impl Migration {
             destination.machine().skip_vendor_specific = self.skip_vendor_specific;
             destination.take(&self.reader, event);
         }
-        // Behind this byte the destination completes: whoever passes it on has nothing left to withhold.
-        if let Walked::Item(Item::EndOfSections { .. }) = event
-            && !self.options.devices.read_on
-        {
+        // Here the destination completes, or begins to run: whoever passes this on has nothing left to withhold. A package
+        // is read to its end before anything in it is loaded.
+        let runs = match event {
+            Walked::Item(Item::EndOfSections { .. }) => true,
+            Walked::Item(Item::Command(command)) => {
+                self.options.standard == Standard::Strict && command.name == POSTCOPY_RUN
+            }
+            Walked::Item(Item::PackageEnd { .. }) => self.options.standard == Standard::Strict,
+            _ => false,
+        };
+        if runs && !self.options.devices.read_on {
             self.conclude(tell);
+            self.withheld.end();
         }
     }
 

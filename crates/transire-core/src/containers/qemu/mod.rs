@@ -56,10 +56,13 @@ pub const STREAM_VERSION: u32 = 3;
 pub const MULTIFD_MAGIC: u32 = 0x1122_3344;
 
 const SUBSECTION: u8 = 0x05;
-const DESCRIPTION: u8 = 0x06;
+pub(crate) const DESCRIPTION: u8 = 0x06;
 const CONFIGURATION: u8 = 0x07;
-const COMMAND: u8 = 0x08;
-const FOOTER: u8 = 0x7e;
+pub(crate) const COMMAND: u8 = 0x08;
+pub(crate) const FOOTER: u8 = 0x7e;
+
+/// The command by which a destination in postcopy begins to run.
+pub(crate) const POSTCOPY_RUN: &str = "POSTCOPY_RUN";
 
 /// Commands: number, name, and the lengths that their data may have; none listed for those of any length.
 const COMMANDS: &[(u16, &str, &[u16])] = &[
@@ -67,7 +70,7 @@ const COMMANDS: &[(u16, &str, &[u16])] = &[
     (2, "PING", &[4]),
     (3, "POSTCOPY_ADVISE", &[0, 16]),
     (4, "POSTCOPY_LISTEN", &[0]),
-    (5, "POSTCOPY_RUN", &[0]),
+    (5, POSTCOPY_RUN, &[0]),
     (6, "POSTCOPY_RAM_DISCARD", &[]),
     (7, "PACKAGED", &[4]),
     (8, "ENABLE_COLO", &[0]),

@@ -164,10 +164,10 @@ impl Cause {
     /// The error that QEMU names: "load of migration failed: ...".
     pub const fn error(&self) -> &'static str {
         match self {
-            Self::Truncated => "Input/output error",
-            Self::Driver { errno: Errno::Efault, .. } => "Bad address",
-            Self::Driver { errno: Errno::Enomem, .. } => "Cannot allocate memory",
-            _ => "Invalid argument",
+            Self::Truncated => Errno::Eio.message(),
+            // QEMU hands on what a write to the driver fails with.
+            Self::Driver { errno, .. } => errno.message(),
+            _ => Errno::Einval.message(),
         }
     }
 }

@@ -26,7 +26,7 @@ crate::catalogue! { CATALOGUE;
         "a section id comes again with another identity than it was bound to",
         "the stream was damaged or put together wrongly: save it again";
     SECTION_ORDER: "qemu.section-order", Corrupt,
-        "a section comes where no QEMU writes one: started twice, or after its end; QEMU does not check that",
+        "a section comes where no QEMU writes one: started twice, after its end, or whole before the live ones have ended; QEMU does not check that",
         "the stream was put together wrongly: save it again";
     SECTION_VERSION: "qemu.section-version", Unrecognized,
         "a section of RAM or of a VFIO device has a version that is not known here",
@@ -43,6 +43,9 @@ crate::catalogue! { CATALOGUE;
     SEARCHED: "qemu.searched", Compatible,
         "the end of sections was found by looking for their footers, as nothing says how long they are",
         "nothing; give the whole file, so that its description decides";
+    WITHHELD: "qemu.withheld", Unknown,
+        "more bytes follow a place that a destination could take for the end of the stream than a gate withholds",
+        "migrate into a file and verify that: its description says where every section ends";
     COMMAND: "qemu.command", Unrecognized,
         "a command is not known here",
         "update transire";
@@ -50,7 +53,7 @@ crate::catalogue! { CATALOGUE;
         "a command has a length that it does not have in QEMU",
         "the stream was damaged: save it again";
     PACKAGE: "qemu.package", Corrupt,
-        "the package of postcopy is malformed: it ends inside a section, or holds another package or an end",
+        "the package of postcopy is malformed: it ends inside a section, or holds another package, an end or a live section",
         "the stream was damaged: migrate again";
     RAM_FLAGS: "qemu.ram-flags", Corrupt,
         "a record of RAM has flags that no QEMU writes",

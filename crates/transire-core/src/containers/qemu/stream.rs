@@ -8,7 +8,7 @@ use super::event::{Command, ConfigLayout, Event, Head, Item, Kind, Record, Secti
 use super::multifd::Packets;
 use super::ram::{Mode, PAGE_BITS_MAX, Ram, RamWalk, Told};
 use super::vfio::{self, ConfigEnd};
-use super::wire::{Read, Stop, be16, be32, be64, counted, printable, used, within};
+use super::wire::{Read, Stop, be16, be32, be64, counted, padded, printable, used, within};
 use super::{COMMANDS, FOOTER, MAGIC, STREAM_VERSION, reasons};
 use crate::bytes::{Reader as Bytes, index, widen};
 use crate::format::{DeviceKey, Phase};
@@ -19,8 +19,6 @@ use crate::verdict::{Datum, Reason, ReasonId};
 pub const HANDLERS_MAX: usize = 4096;
 /// Bytes of the longest name of a machine type; real ones have about twenty.
 pub const MACHINE_MAX: u32 = 255;
-/// The highest section id that is taken for one where the end of a section is searched for: ids count handlers.
-const ID_MAX: u32 = 65_535;
 /// Capabilities that the configuration may list; QEMU has fewer, and lists two of them.
 const CAPABILITIES_MAX: u32 = 64;
 /// How far the description is searched for a section: it is in stream order, so only entries without a section lie between.
@@ -104,6 +102,8 @@ pub struct QemuReader {
     postcopy: bool,
     /// Whether a live handler has gone on after its setup: all are set up before that.
     iterating: bool,
+    /// How many live handlers were set up and have not ended.
+    live: u32,
     full: Vec<Full>,
     /// How many sections were searched for their end, and the offset of the first.
     searched: u64,
@@ -116,6 +116,8 @@ pub struct QemuReader {
 struct Open {
     head: Head,
     sized: Sizing,
+    /// Whether its handler is live no longer behind it.
+    is_last: bool,
 }
 
 /// A FULL section that is over.
@@ -133,6 +135,8 @@ struct Check {
     next: usize,
     /// Nothing more is said of a description that is malformed or disagrees.
     settled: bool,
+    /// What is to be said of the next byte.
+    said: Option<Reason>,
     present: bool,
 }
 
@@ -218,10 +222,11 @@ impl QemuReader {
             package: None,
             postcopy: false,
             iterating: false,
+            live: 0,
             full: Vec::new(),
             searched: 0,
             searched_first: 0,
-            check: Check { scanner: Scanner::new(), next: 0, settled: false, present: false },
+            check: Check { scanner: Scanner::new(), next: 0, settled: false, said: None, present: false },
         }
     }
 
@@ -289,6 +294,17 @@ impl QemuReader {
     /// How many sections were sized by searching for their footers.
     pub const fn searched(&self) -> u64 {
         self.searched
+    }
+
+    /// Whether the end of the section in hand is searched for.
+    pub(crate) fn is_searching(&self) -> bool {
+        self.state == State::Search
+    }
+
+    /// Whether neither pages of RAM nor data of a VFIO device can follow before the guest runs: QEMU writes every live
+    /// handler's last section first. In a package of postcopy they cannot either.
+    pub(crate) const fn is_behind_live(&self) -> bool {
+        self.package.is_some() || self.iterating && self.live == 0
     }
 
     /// Whether the channel has been read to its end or to an error.
@@ -495,11 +511,13 @@ impl QemuReader {
         let kind = match bytes.u8()? {
             0 if self.package.is_some() => return Err(Reason::at(reasons::PACKAGE, self.offset).into()),
             0 => return Ok(self.sections_end()),
+            super::COMMAND => return self.command(input),
+            // What is still live is sent outside.
+            1..=3 if self.package.is_some() => return Err(Reason::at(reasons::PACKAGE, self.offset).into()),
             1 => Kind::Start,
             2 => Kind::Part,
             3 => Kind::End,
             4 => Kind::Full,
-            super::COMMAND => return self.command(input),
             byte => {
                 let reason = Reason::at(reasons::SECTION_TYPE, self.offset).spanning(self.offset, 1);
                 return Err(reason.because(Datum::Wire(u64::from(byte)), Datum::None).into());
@@ -586,12 +604,17 @@ impl QemuReader {
         let in_order = match head.kind {
             Kind::Start => !seen.has(Kind::Start) && !seen.has(Kind::Full) && !self.iterating,
             Kind::Part | Kind::End => seen.has(Kind::Start) && !seen.has(Kind::End),
-            Kind::Full => !seen.has(Kind::Full),
+            // Before anything goes on (early setup), or behind everything that is live; with postcopy, in its package.
+            Kind::Full => !seen.has(Kind::Full) && (!self.iterating || self.live == 0 || self.package.is_some()),
         };
         if !in_order {
             let found = Datum::Word(head.kind.name());
             self.told.push_back(Reason::at(reasons::SECTION_ORDER, head.offset).because(found, Datum::None));
         }
+        if head.kind == Kind::Start && !seen.has(Kind::Start) {
+            self.live = self.live.saturating_add(1);
+        }
+        let is_last = head.kind == Kind::End && in_order;
         handler.seen.add(head.kind);
         self.iterating |= matches!(head.kind, Kind::Part | Kind::End);
         let is_ram = handler.name == b"ram" && head.kind != Kind::Full;
@@ -602,12 +625,13 @@ impl QemuReader {
             _ if is_vfio => (Sizing::Rule, State::Vfio(Records::Tag)),
             Some(0) => (Sizing::Description, State::Footer),
             Some(size) => (Sizing::Description, State::Left(size)),
-            None if self.footers == Some(false) => {
+            // Before the first footer, the configuration section tells: machine types without the one are without the other.
+            None if !self.footers.unwrap_or(!self.configuration.machine.is_empty()) => {
                 return Err(Reason::at(reasons::UNSIZED, head.offset).into());
             }
             None => (Sizing::Search, State::Search),
         };
-        self.section = Some(Open { head, sized });
+        self.section = Some(Open { head, sized, is_last });
         self.state = state;
         Ok(())
     }
@@ -655,7 +679,8 @@ impl QemuReader {
         }
         if name.starts_with("POSTCOPY") {
             self.postcopy = true;
-            self.mode.postcopy = true;
+            // Without its 16 bytes it is not RAM that the destination is told to expect later.
+            self.mode.postcopy |= *name == "POSTCOPY_ADVISE" && length > 0;
         }
         let command = Command { offset: self.offset, number, name, length, package };
         Ok((used(&bytes, self.offset), Event::Item(Item::Command(command))))
@@ -790,10 +815,11 @@ impl QemuReader {
         Ok((length, config_event(input, length, layout, device, None)))
     }
 
-    /// Looks for the footer of the section, with something plausible behind it.
+    /// Looks for the footer of the section, with something behind it that QEMU would go on with.
     ///
     /// A guest that can choose bytes of a device's state could put a footer and a section there. Where that matters, the
-    /// description decides: it is read first, or held against the sections before the walk ends.
+    /// description decides: it is read first, or held against the sections before the walk ends. A gate, which cannot wait
+    /// for it, withholds what could lead a destination to its end: see [`crate::gate::migration`].
     fn search<'a>(&mut self, input: &'a [u8], eof: bool) -> Read<(usize, Event<'a>)> {
         let Some(open) = self.section else { return Err(Stop::Short(1)) };
         let [a, b, c, d] = open.head.id.to_be_bytes();
@@ -834,7 +860,8 @@ impl QemuReader {
         }
     }
 
-    /// Whether a section, a command or the end can begin with these bytes.
+    /// Whether a section, a command or the end can begin with these bytes. Whatever section QEMU would go on with can, also
+    /// where no QEMU writes it: passed over here, it would be loaded and not looked at. The walk names what is wrong with it.
     fn is_plausible(&self, rest: &[u8], offset: u64, eof: bool) -> Read<bool> {
         if let Some(end) = self.package
             && offset >= end
@@ -842,7 +869,6 @@ impl QemuReader {
             return Ok(offset == end);
         }
         let mut bytes = Bytes::at(rest, offset);
-        let known = |id: u32| self.handlers.get(index(*self.ids.get(&id)?));
         match bytes.u8()? {
             0 if self.package.is_some() => Ok(false),
             0 if rest.len() == 1 && eof => Ok(true),
@@ -850,18 +876,17 @@ impl QemuReader {
                 let [kind, .., brace] = bytes.array::<6>()?;
                 Ok(kind == super::DESCRIPTION && brace == b'{')
             }
-            byte @ (1 | 4) => {
-                let id = be32(&mut bytes)?;
+            1 | 4 => {
+                be32(&mut bytes)?;
                 let name = counted(&mut bytes)?;
-                let instance = be32(&mut bytes)?;
-                // One that is bound to another identity is plausible too: it is wrong, and to be named, not passed over.
-                let again = known(id)
-                    .is_some_and(|handler| byte == 1 && handler.seen.has(Kind::Start) || handler.seen.has(Kind::Full));
-                Ok(id <= ID_MAX && instance <= ID_MAX && printable(name) && !again)
+                be64(&mut bytes)?;
+                // QEMU compares names as far as their first zero byte.
+                Ok(printable(padded(name)))
             }
             2 | 3 => {
                 let id = be32(&mut bytes)?;
-                Ok(known(id).is_some_and(|handler| handler.seen.has(Kind::Start) && !handler.seen.has(Kind::End)))
+                // To QEMU, 0 is also the id of every handler that has not come yet.
+                Ok(id == 0 || self.ids.contains_key(&id))
             }
             super::COMMAND => {
                 let number = be16(&mut bytes)?;
@@ -874,7 +899,7 @@ impl QemuReader {
     }
 
     fn footer<'a>(&mut self, input: &'a [u8]) -> Read<(usize, Event<'a>)> {
-        let Some(Open { head, sized }) = self.section else { return Err(Stop::Short(1)) };
+        let Some(Open { head, sized, is_last }) = self.section else { return Err(Stop::Short(1)) };
         let mut bytes = Bytes::at(input, self.offset);
         let wrong = |at: u64, length: u32, found: u64, required: u64| {
             let id = if sized == Sizing::Description { reasons::DESCRIPTION } else { reasons::FOOTER };
@@ -904,6 +929,7 @@ impl QemuReader {
             self.full.push(Full { handler: head.handler, offset: head.offset, length });
         }
         self.section = None;
+        self.live = self.live.saturating_sub(u32::from(is_last));
         self.state = State::Body;
         let section = Section { head, length, sized, footer: has_footer };
         Ok((used(&bytes, self.offset), Event::Item(Item::SectionEnd(section))))
@@ -953,30 +979,45 @@ impl QemuReader {
         if part.is_empty() && left > 0 {
             return Err(Stop::Short(1));
         }
+        self.told.extend(self.check.said.take());
+        let mut used = part.len();
         for (at, &byte) in part.iter().enumerate() {
             if self.check.settled {
                 break;
             }
-            let here = self.offset.saturating_add(widen(at));
-            match self.check.scanner.push(byte) {
-                Ok(None) => {}
-                Ok(Some(described)) => self.compare(&described, here),
-                Err(_) => self.disagree(reasons::DESCRIPTION_MALFORMED, here, Datum::None, Datum::None),
+            self.describe_byte(byte, self.offset.saturating_add(widen(at)), left.saturating_sub(widen(at)) == 1);
+            // What comes before the byte that something is said of has passed, however the input is cut.
+            if self.check.settled && at > 0 {
+                self.check.said = self.told.pop_back();
+                used = at;
             }
         }
-        let left = left.saturating_sub(widen(part.len()));
-        self.state = State::Description(left);
-        if left == 0 {
-            let end = self.offset.saturating_add(widen(part.len()));
-            if !self.check.scanner.is_complete() {
-                self.disagree(reasons::DESCRIPTION_MALFORMED, end, Datum::None, Datum::None);
-            }
-            if let Some(full) = self.full.get(self.check.next).copied() {
-                self.disagree(reasons::DESCRIPTION, full.offset, Datum::Count(full.length), Datum::Word("no section"));
-            }
-            self.state = State::Tail { padding: false, trailing: false };
+        if part.is_empty() {
+            self.describe_end(self.offset);
         }
-        Ok((part.len(), Event::Passed))
+        let left = left.saturating_sub(widen(used));
+        self.state = if left == 0 { State::Tail { padding: false, trailing: false } } else { State::Description(left) };
+        Ok((used, Event::Passed))
+    }
+
+    fn describe_byte(&mut self, byte: u8, here: u64, is_last: bool) {
+        match self.check.scanner.push(byte) {
+            Ok(None) => {}
+            Ok(Some(described)) => self.compare(&described, here),
+            Err(_) => self.disagree(reasons::DESCRIPTION_MALFORMED, here, Datum::None, Datum::None),
+        }
+        if is_last {
+            self.describe_end(here.saturating_add(1));
+        }
+    }
+
+    fn describe_end(&mut self, end: u64) {
+        if !self.check.scanner.is_complete() {
+            self.disagree(reasons::DESCRIPTION_MALFORMED, end, Datum::None, Datum::None);
+        }
+        if let Some(full) = self.full.get(self.check.next).copied() {
+            self.disagree(reasons::DESCRIPTION, full.offset, Datum::Count(full.length), Datum::Word("no section"));
+        }
     }
 
     fn compare(&mut self, described: &super::Described, here: u64) {
@@ -1020,14 +1061,17 @@ impl QemuReader {
             self.state = State::Ended;
             return Ok((0, Event::Passed));
         };
-        let trailing_at = zeros < input.len();
-        if zeros > 0 && !padding && !trailing {
-            self.told.push_back(Reason::at(reasons::PADDING, self.offset));
+        if zeros > 0 && !trailing {
+            if !padding {
+                self.told.push_back(Reason::at(reasons::PADDING, self.offset));
+            }
+            self.state = State::Tail { padding: true, trailing };
+            return Ok((zeros, Event::Passed));
         }
-        if trailing_at && !trailing {
-            self.told.push_back(Reason::at(reasons::TRAILING, self.offset.saturating_add(widen(zeros))));
+        if !trailing {
+            self.told.push_back(Reason::at(reasons::TRAILING, self.offset));
         }
-        self.state = State::Tail { padding: padding || zeros > 0, trailing: trailing || trailing_at };
+        self.state = State::Tail { padding, trailing: true };
         Ok((input.len(), Event::Passed))
     }
 }
