@@ -89,7 +89,7 @@ unsafe fn read<T>(
     let (each, least) = READ_ROOM;
     room(input.len().min(TEXT_FILE_MAX) * each + least)?;
     match load(input) {
-        Ok(content) => give(&place, content),
+        Ok(content) => give(&place, Box::new(content)),
         Err(error) => {
             // SAFETY: as above.
             unsafe { write_message(&error.to_string(), message, capacity) }?;
@@ -145,7 +145,7 @@ pub unsafe extern "C" fn transire_target_profile(target: *const Target, profile:
         // SAFETY: as above.
         let target = unsafe { shared(target) }?;
         room(WRITE_ROOM)?;
-        give(&place, Profile(Arc::new(target.0.profile().clone())));
+        give(&place, Box::new(Profile(Arc::new(target.0.profile().clone()))));
         Ok(())
     })
 }

@@ -43,8 +43,8 @@ pub const TRANSIRE_GATE_DELIVER: u32 = 3;
 /// Over: `complete` of `transire_gate_query` says how. Every further step says so again.
 pub const TRANSIRE_GATE_FINISHED: u32 = 4;
 
-/// Memory that a gate takes when it is made, and besides while it comes to its verdict.
-const GATE_ROOM: usize = 1 << 18;
+/// Memory that a gate takes when it is made, but for what it is asked to reserve, which says itself when it is not there.
+const GATE_ROOM: usize = 120 << 10;
 
 /// How a gate goes about it. All zeros but for `size` is the usual way.
 #[repr(C)]
@@ -191,9 +191,11 @@ pub unsafe extern "C" fn transire_gate_new(
         // SAFETY: as above.
         let options = if options.is_null() { Options::default() } else { unsafe { chosen(options) }? };
         room(GATE_ROOM)?;
-        let mut gate = gate::Gate::new(VENDORS, target, options);
-        gate.reserve().map_err(|_| TRANSIRE_NO_MEMORY)?;
-        give(&place, Gate { judged: Verdict(Judged::Gate(gate)), broken: false });
+        let judged = Verdict(Judged::Gate(gate::Gate::new(VENDORS, target, options)));
+        // Where it stays: a gate is some kilobytes, and is not moved about.
+        let mut made = Box::new(Gate { judged, broken: false });
+        made.change(gate::Gate::reserve)?.map_err(|_| TRANSIRE_NO_MEMORY)?;
+        give(&place, made);
         Ok(())
     })
 }

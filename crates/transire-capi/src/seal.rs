@@ -231,7 +231,7 @@ pub unsafe extern "C" fn transire_seal_new(
         let source = profile.0.clone();
         let sealing = Sealing::begin(VENDORS, (*source).clone(), &options).map_err(of_seal)?;
         let judged = Verdict(Judged::Seal { sealing, source });
-        give(&place, Seal { judged, head: [0; FRAME_HEAD], failed: TRANSIRE_OK, finished: false });
+        give(&place, Box::new(Seal { judged, head: [0; FRAME_HEAD], failed: TRANSIRE_OK, finished: false }));
         Ok(())
     })
 }

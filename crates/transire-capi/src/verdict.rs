@@ -140,7 +140,8 @@ pub unsafe extern "C" fn transire_check(
         room(CHECK_ROOM)?;
         let mut verdict = verdict::Verdict::new();
         judge(&*source.0, &target.0, time(now), &mut verdict);
-        give(&place, Verdict(Judged::Pair { source: source.0.clone(), target: target.0.clone(), verdict }));
+        let judged = Judged::Pair { source: source.0.clone(), target: target.0.clone(), verdict };
+        give(&place, Box::new(Verdict(judged)));
         Ok(())
     })
 }

@@ -24,15 +24,20 @@ use crate::prologue::Content;
 use crate::recognise::{
     Recognised, answer_is_no_source, describes_target, of_another_vendor, recognise, settled_by, tell_candidates,
 };
-use crate::report::reason_name;
+use crate::report::ReasonName;
 use crate::rule::RuleTable;
-use crate::sealed::{Answer, AnswerStage, OPAQUE, SealedReader};
+use crate::sealed::{Answer, AnswerStage, OPAQUE, SealedReader, Words};
 use crate::target::Target;
 use crate::verdict::{Datum, Outcome, Reason, Verdict, reasons};
 
 /// Most room that is made beforehand for payload that a native reader must see again; formats that are held whole are
 /// not longer. One that holds more makes its room when it needs it.
 const STORE_USUAL: u32 = 1 << 16;
+
+/// Bytes of a format's payload for which room is made beforehand.
+fn store_of(format: &Format) -> usize {
+    index(format.hold.bytes().min(STORE_USUAL))
+}
 
 /// What may come in.
 #[derive(Clone, Copy, Debug, Default)]
@@ -262,7 +267,7 @@ impl Gate {
         let formats = vendor.map_or(&[][..], |vendor| vendor.formats);
         let spare = formats.iter().map(|format| (*format, (format.reader)(options.describe))).collect();
         let sealed = SealedReader::new(registry, options.describe);
-        let room = formats.iter().map(|format| format.hold.bytes()).max().unwrap_or(0).min(STORE_USUAL);
+        let room = formats.iter().map(|format| store_of(format)).max().unwrap_or(0);
         Self {
             registry,
             target,
@@ -270,7 +275,7 @@ impl Gate {
             verdict: Verdict::with_room(),
             again: Verdict::with_room(),
             spare,
-            store: Vec::with_capacity(index(room)),
+            store: Vec::with_capacity(room),
             sealed,
             outer: Outer::Unrecognised,
             inner: None,
@@ -282,14 +287,16 @@ impl Gate {
         }
     }
 
-    /// Makes room for every reason that may be found, so that from the early verdict on nothing is allocated, however
-    /// the stream goes on. Without it a stream that is good allocates nothing.
+    /// Makes room for every reason that may be found, the longest header, and the words of a source that gives up. Then a
+    /// gate before a target allocates nothing for a stream of its vendor, however it goes on, and every other gate nothing
+    /// from its early verdict on. Without it a stream that is good allocates nothing, but for a header above 4 KiB.
     ///
     /// # Errors
     /// The memory is not there.
     pub fn reserve(&mut self) -> Result<(), TryReserveError> {
         self.verdict.reserve()?;
-        self.again.reserve()
+        self.again.reserve()?;
+        self.sealed.reserve()
     }
 
     /// Looks at the input, which begins where the bytes used so far end; `eof` when nothing follows it. The caller drops
@@ -416,14 +423,22 @@ impl Gate {
     /// `None` before that, and where nobody can be answered: for a native stream, and for a sealed one whose header was
     /// not found well formed, so that its identity cannot be believed.
     pub fn answer(&self, stage: AnswerStage) -> Option<Answer> {
+        let mut bytes = Vec::new();
+        self.write_answer(stage, usize::MAX, &mut |piece| bytes.extend_from_slice(piece))?;
+        Answer::read(&bytes, &mut Verdict::new()).ok()
+    }
+
+    /// The bytes of [`Gate::answer`], without an allocation: they go to `out`, one piece behind the other, where there are
+    /// at most `most` of them. Returns how many there are.
+    pub fn write_answer(&self, stage: AnswerStage, most: usize, out: &mut dyn FnMut(&[u8])) -> Option<usize> {
         let stands = self.is_finished() || (stage == AnswerStage::Early && self.judged);
-        let identity = self.sealed.identity().filter(|_| stands)?;
+        let named = self.sealed.named().filter(|_| stands)?;
         let dictionary = self.target.as_ref().map(|target| target.rules().dictionary);
         let reasons = self.verdict.reasons().iter().filter(|reason| !reason.is_note());
-        let reasons: Vec<_> = reasons.map(|reason| reason_name(reason, dictionary)).collect();
         let complete = stage == AnswerStage::Final && self.is_complete();
-        let reasons = reasons.iter().map(alloc::string::String::as_str);
-        Answer::new(&identity, stage, self.verdict.outcome(), complete, reasons).ok()
+        let outcome = self.verdict.outcome();
+        let ids = reasons.map(|reason| ReasonName::of(reason, dictionary));
+        Words { named, stage, outcome, complete, ids }.write(most, out)
     }
 
     /// Whether the header is that of a source: of a stream or a profile, not of an answer.
@@ -540,7 +555,10 @@ impl Gate {
             Some(at) => self.spare.swap_remove(at).1,
             None => (format.reader)(self.options.describe),
         };
-        Inner { format, reader, held: core::mem::take(&mut self.store), start: 0, need: 0, offset: 0, ended: false }
+        let mut held = core::mem::take(&mut self.store);
+        // Of another vendor's format, or before no target, the verdict is still to come: behind it nothing is allocated.
+        held.reserve_exact(store_of(format));
+        Inner { format, reader, held, start: 0, need: 0, offset: 0, ended: false }
     }
 
     fn read_sealed(&mut self, input: &[u8], eof: bool) -> Move {

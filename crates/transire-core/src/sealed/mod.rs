@@ -11,6 +11,7 @@ mod reader;
 mod writer;
 
 pub use answer::{Answer, AnswerStage, Identity};
+pub(crate) use answer::Words;
 pub use frame::{ABORT_MAX, FRAME_HEAD, FRAME_MAX, Frame, FrameHead, FrameKind};
 pub(crate) use reader::digest_of;
 pub use reader::{ATTRIBUTE, FRAME, PROLOGUE, SealedReader, identify, likeness};
