@@ -240,10 +240,11 @@ unsafe fn chosen(options: *const GateOptions) -> Result<Options, Status> {
 /// bytes used and calls again until `TRANSIRE_GATE_FINISHED`. However the input is cut, verdict and payload are the same.
 ///
 /// Nothing is copied: payload that is delivered lies where the caller put it, but for what came in pieces and had to be
-/// seen whole. After the early verdict nothing is allocated, however the stream goes on. The input may be NULL where
-/// `length` is 0.
+/// seen whole. After the early verdict nothing is allocated, however the stream goes on; before it only for a header above
+/// 4 KiB, before no target, and where a gate reads on. The input may be NULL where `length` is 0.
 ///
-/// Codes: `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
+/// Codes: `TRANSIRE_NO_MEMORY`, only before the early verdict: the gate is as it was, and the same step can be taken again.
+/// `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn transire_gate_step(
     gate: *mut Gate,
@@ -255,6 +256,7 @@ pub unsafe extern "C" fn transire_gate_step(
     guarded(|| {
         // SAFETY: the pointers are as the caller promises.
         let (gate, input, place) = unsafe { (exclusive(gate)?, bytes(input, length)?, Place::at(event)?) };
+        gate.change(|gate| gate.reserve_for(input))?.map_err(|_| TRANSIRE_NO_MEMORY)?;
         let told = gate.change(|gate| {
             let step = gate.step(input, eof);
             let told = GateEvent {

@@ -346,8 +346,6 @@ impl OwnedHeader {
     /// # Errors
     /// The memory is not there.
     pub fn reserve(&mut self, bytes: usize) -> Result<(), TryReserveError> {
-        // What it had is given back first: there is nothing in it that would have to be moved.
-        self.bytes = Vec::new();
         self.bytes.try_reserve_exact(bytes)
     }
 

@@ -178,25 +178,27 @@ fn a_gate_allocates_nothing_once_it_stands() {
 }
 
 /// Every example of every format, good and bad, as it is and sealed, whole and in pieces: a gate before a target of its
-/// vendor allocates nothing once it stands, any other nothing from its early verdict on, and what the target says back
-/// allocates nothing at all.
+/// vendor allocates nothing once it stands and has made room for the input, any other nothing from its early verdict on, and
+/// what the target says back allocates nothing at all.
 #[test]
 fn a_gate_that_has_reserved_allocates_nothing() {
     let foreign = target(2);
-    let (mut streams, mut judged, mut answers) = (0, 0, 0);
+    let (mut streams, mut judged, mut answers, mut most) = (0, 0, 0, 0);
     let mut see = |name: &str, stream: &[u8], target: Option<Arc<Target>>, options: &Options, own: bool, chunk: usize| {
         let mut gate = Gate::new(VENDORS, target, options.clone());
         gate.reserve().unwrap();
         let (mut start, mut end, mut before) = (0, chunk.min(stream.len()), 0);
         let mut at_verdict = None;
         loop {
-            let ((used, need, verdict, finished), calls, _) = measured(|| {
+            gate.reserve_for(&stream[start..end]).unwrap();
+            let ((used, need, verdict, finished), calls, peak) = measured(|| {
                 let step = gate.step(&stream[start..end], end == stream.len());
                 let (need, verdict) = (matches!(step.event, Output::Need(_)), matches!(step.event, Output::Verdict));
                 (step.used, need, verdict, matches!(step.event, Output::Finished))
             });
             let behind = at_verdict.is_some();
             assert!(calls == 0 || !(own || behind), "{name}: {calls} at {start}, behind the verdict: {behind}");
+            most = most.max(peak);
             before += calls;
             start += used;
             if verdict {
@@ -284,7 +286,9 @@ fn a_gate_that_has_reserved_allocates_nothing() {
             see("a header", &stream, Some(foreign.clone()), &Options::default(), true, chunk);
         }
     }
-    say(&format!("{streams} streams and {answers} answers without an allocation; {judged} were judged"));
+    say(&format!("{streams} streams and {answers} answers, {judged} judged; {most} bytes at the most before a verdict"));
+    // What `Gate::reserve_for` looks for.
+    assert!(most <= 80 << 10);
     assert!(streams > 5000 && judged > 3000 && answers > 5000);
 }
 

@@ -8,7 +8,7 @@ use crate::attribute::{AttributeId, Attributes, DIGEST, DictionaryOf, PAYLOAD_FO
 use crate::bytes::{index, widen};
 use crate::format::{DeviceKey, Event, Field, FieldKind, Identified, Layout, Likeness, Reader, Registry, Step};
 use crate::profile::{ATTRIBUTE_HEAD, Attribute, Header, OwnedHeader, check_header_crc, vendor_unrecognized};
-use crate::prologue::{Content, HEADER_MAX, MAGIC, PROLOGUE_LEN, Prologue};
+use crate::prologue::{Content, MAGIC, PROLOGUE_LEN, Prologue};
 use crate::verdict::{Datum, Outcome, Reason, Verdict, reasons};
 
 use super::answer::{Identity, Named, Said};
@@ -16,7 +16,7 @@ use super::frame::check_end;
 use super::{ABORT_MAX, Count, Digest, FRAME_HEAD, FrameHead, FrameKind, OPAQUE, Order, Running};
 
 /// Bytes of header for which room is made beforehand: those of every vendor's full profile. A longer header is held
-/// too, up to [`HEADER_MAX`].
+/// too, up to [`crate::prologue::HEADER_MAX`].
 const HEADER_USUAL: usize = 4096;
 
 /// The prologue, for readers that describe.
@@ -247,16 +247,26 @@ impl SealedReader {
         }
     }
 
-    /// Makes room for the longest header and the longest text of a source that gives up, so that reading a stream
-    /// allocates nothing, whatever stands in it.
+    /// Makes room for the notes on a header and the longest text of a source that gives up, so that reading a stream
+    /// allocates nothing but for a header above 4 KiB.
     ///
     /// # Errors
     /// The memory is not there.
     pub fn reserve(&mut self) -> Result<(), TryReserveError> {
-        self.header.reserve(index(HEADER_MAX))?;
         // Of a header one kind is noted: attributes that nobody knows.
         self.notes.reserve_notes()?;
         self.abort_text.try_reserve_exact(index(ABORT_MAX))
+    }
+
+    /// Makes room for the header that the input begins with, where it is longer than usual.
+    ///
+    /// # Errors
+    /// The memory is not there. Nothing was changed.
+    pub fn reserve_for(&mut self, input: &[u8]) -> Result<(), TryReserveError> {
+        if self.state != State::Header || input.len() <= PROLOGUE_LEN + HEADER_USUAL {
+            return Ok(());
+        }
+        self.header.reserve(header_end(input).min(input.len()))
     }
 
     /// The header, from [`Event::Profile`] on.
