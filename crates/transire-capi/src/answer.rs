@@ -72,8 +72,8 @@ pub extern "C" fn transire_answer_need_max() -> usize {
 /// A final answer of a gate that is complete tells the source that the guest can run at the target: it is sent when the
 /// device has taken everything, and not at all where the device has not.
 ///
-/// `length` receives the bytes that the answer has, whether they fit or not; 0 where there is none. With a `capacity` of 0,
-/// `buffer` may be NULL. Leaves the gate as it is. Allocates nothing.
+/// `length` receives the bytes that the answer has, whether they fit or not; 0 where there is none, and where the call
+/// fails otherwise. With a `capacity` of 0, `buffer` may be NULL. Leaves the gate as it is. Allocates nothing.
 ///
 /// Codes: `TRANSIRE_NO_ANSWER`, `TRANSIRE_BUFFER_TOO_SMALL`, `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
 #[unsafe(no_mangle)]
@@ -109,7 +109,7 @@ pub unsafe extern "C" fn transire_gate_answer(
 /// bytes the input must hold; never more than `transire_answer_need_max`. On `TRANSIRE_MALFORMED` there is no answer,
 /// `size` is 0, and the id of the reason with words behind it is written to `message` (NUL-terminated UTF-8, as much as
 /// fits into `capacity` bytes; NULL with 0 for none): nothing behind it can be read either. The input may be NULL where
-/// `length` is 0.
+/// `length` is 0; where nothing follows, that is malformed, too: nobody has answered.
 ///
 /// Whose answer it is, `transire_seal_is_answered_by` tells. What answers another stream says nothing of this one.
 ///

@@ -211,7 +211,7 @@ pub(crate) unsafe fn write_sized<T: Versioned>(pointer: *mut T, value: &T) -> Re
 ///
 /// # Safety
 /// The first field can be read at the pointer.
-unsafe fn size_at<T: Versioned>(pointer: *const T) -> Result<usize, Status> {
+pub(crate) unsafe fn size_at<T: Versioned>(pointer: *const T) -> Result<usize, Status> {
     if pointer.is_null() {
         return Err(TRANSIRE_INVALID_ARGUMENT);
     }

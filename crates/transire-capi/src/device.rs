@@ -101,7 +101,8 @@ unsafe fn read<T>(
 
 /// Writes a profile in one of the forms `TRANSIRE_FORM_CANONICAL`, `_LINE`, `_JSON` and `_TOML`, without a NUL.
 ///
-/// `length` receives the bytes that the form has, whether they fit or not. With a `capacity` of 0, `buffer` may be NULL.
+/// `length` receives the bytes that the form has, whether they fit or not, and 0 where the call fails otherwise. With a
+/// `capacity` of 0, `buffer` may be NULL.
 ///
 /// Codes: `TRANSIRE_BUFFER_TOO_SMALL`, `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_NO_MEMORY`.
 #[unsafe(no_mangle)]

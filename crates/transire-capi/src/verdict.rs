@@ -8,7 +8,7 @@ use transire_core::judge::judge;
 use transire_core::report::{in_order, report};
 use transire_core::{gate, profile, seal, target, verdict};
 
-use crate::call::{Place, Versioned, give, guarded, room, shared, take, write_sized};
+use crate::call::{Place, Versioned, give, guarded, room, shared, size_at, take, write_sized};
 use crate::device::{Profile, Target};
 use crate::status::{Status, TRANSIRE_BUFFER_TOO_SMALL, TRANSIRE_NOT_FOUND};
 use crate::text::{Shelf, Text};
@@ -184,7 +184,7 @@ pub unsafe extern "C" fn transire_verdict_reason(
 ) -> Status {
     guarded(|| {
         // SAFETY: the pointers are as the caller promises.
-        let (verdict, mut shelf) = unsafe { (shared(verdict)?, Shelf::new(buffer, capacity)?) };
+        let (verdict, mut shelf, _) = unsafe { (shared(verdict)?, Shelf::new(buffer, capacity)?, size_at(reason)?) };
         room(WORDS_ROOM)?;
         let found = *in_order(verdict.verdict()).get(index).ok_or(TRANSIRE_NOT_FOUND)?;
         let words = verdict.report(found);

@@ -312,7 +312,7 @@ impl Gate {
     /// # Errors
     /// The memory is not there. Nothing was changed.
     pub fn reserve_for(&mut self, input: &[u8]) -> Result<(), TryReserveError> {
-        if self.is_finished() || self.inner.is_some() {
+        if self.judged || self.is_finished() || self.inner.is_some() {
             return Ok(());
         }
         // A stream of another vendor is refused before it is read, unless it is read on.
