@@ -37,8 +37,8 @@
 // cannot use this one.
 #define TRANSIRE_ABI_MAJOR 0
 
-// Counts what was added to the binary interface without a break. A program runs with this library where its header has
-// the same major number and a minor number that is not above the library's.
+// Raised by one in a release that adds to the binary interface without a break. A program runs with this library where
+// its header has the same major number and a minor number that is not above the library's.
 #define TRANSIRE_ABI_MINOR 0
 
 // The canonical bytes of a profile: a prologue and a header.

@@ -49,27 +49,18 @@ fn the_header_is_that_of_the_sources() {
 }
 
 macro_rules! layout {
-    ($out:ident; $($name:literal $of:ty { $($field:ident)+ })+) => {
-        $(
-            writeln!($out, "struct {} size {} align {}", $name, size_of::<$of>(), align_of::<$of>()).unwrap();
-            $( writeln!($out, "field {} {} at {}", $name, stringify!($field), offset_of!($of, $field)).unwrap(); )+
-        )+
+    ($($name:literal $of:ty { $($field:ident)+ })+) => {
+        [$((
+            $name,
+            (size_of::<$of>(), align_of::<$of>()),
+            &[$((stringify!($field), offset_of!($of, $field))),+][..],
+        )),+]
     };
 }
 
-/// Every function, constant and structure, one a line.
-fn abi(header: &str) -> String {
-    let mut out = String::new();
-    for (name, _) in header.lines().filter_map(|line| line.split_once('(')) {
-        let name = name.rsplit([' ', '*']).next().filter(|name| name.starts_with("transire_"));
-        if let Some(name) = name {
-            writeln!(out, "function {name}").unwrap();
-        }
-    }
-    for line in header.lines().filter_map(|line| line.strip_prefix("#define ")).filter(|line| line.contains(' ')) {
-        writeln!(out, "constant {line}").unwrap();
-    }
-    layout! { out;
+/// Where each field of each structure stands.
+fn layouts() -> [(&'static str, (usize, usize), &'static [(&'static str, usize)]); 10] {
+    layout! {
         "transire_text" Text { bytes length }
         "transire_reason" Reason {
             size needed outcome attribute_number has_offset in_payload offset length reserved id attribute found required
@@ -88,6 +79,41 @@ fn abi(header: &str) -> String {
         "transire_answer_state" AnswerState { size stage outcome complete prologue_crc reasons stream_id vendor }
         "transire_format" transire::formats::Format { size role judged_within hold reserved name vendor title }
     }
+}
+
+/// Every function with its arguments, every constant and type, and every structure with its fields, one a line.
+fn abi(header: &str) -> String {
+    let mut out = String::new();
+    let code: Vec<&str> = header.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let code = code.join("\n");
+    let (types, functions) = code.split_once("extern \"C\" {").expect("the functions are C's");
+    for declaration in functions.split(';').filter(|declaration| declaration.contains('(')) {
+        let words: Vec<&str> = declaration.lines().filter(|line| !line.starts_with('#')).collect();
+        let words: Vec<&str> = words.iter().flat_map(|line| line.split_whitespace()).collect();
+        writeln!(out, "function {}", words.join(" ")).unwrap();
+    }
+    for line in header.lines().filter_map(|line| line.strip_prefix("#define ")).filter(|line| line.contains(' ')) {
+        writeln!(out, "constant {line}").unwrap();
+    }
+    for line in types.lines().filter_map(|line| line.strip_prefix("typedef ")).filter_map(|line| line.strip_suffix(';')) {
+        writeln!(out, "type {line}").unwrap();
+    }
+    let mut known = Vec::from(layouts());
+    for structure in types.split("typedef struct ").filter(|structure| structure.contains('{')) {
+        let (name, body) = structure.split_once(" {").expect("a structure has a name and a body");
+        let at = known.iter().position(|(known, ..)| *known == name).unwrap_or_else(|| panic!("{name} has no layout here"));
+        let (name, (size, align), fields) = known.remove(at);
+        writeln!(out, "struct {name} size {size} align {align}").unwrap();
+        let (body, _) = body.split_once("\n}").expect("a structure ends");
+        let mut fields = fields.iter();
+        for declared in body.split(';').map(str::trim).filter(|declared| !declared.is_empty()) {
+            let field = declared.rsplit([' ', '*']).next().and_then(|field| field.split('[').next()).unwrap_or_default();
+            let (_, at) = fields.next().filter(|(known, _)| *known == field).unwrap_or_else(|| panic!("{name} {field}"));
+            writeln!(out, "field {name} at {at}: {declared}").unwrap();
+        }
+        assert!(fields.next().is_none(), "{name} has more fields here");
+    }
+    assert!(known.is_empty(), "{known:?}");
     out
 }
 

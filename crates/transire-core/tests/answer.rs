@@ -154,7 +154,7 @@ fn what_pre_copy_gave_alone_tells_the_wrong_target() {
     for (at, (ports, initial, _)) in states().into_iter().enumerate() {
         for (ours, outcome, reasons) in [
             (ports, Outcome::Unknown, &["nr_ports.not-in-profile"][..]),
-            (3 - ports, Outcome::Incompatible, &["nr_ports.not-in-profile", "nr_ports.not-equal"]),
+            (3 - ports, Outcome::Incompatible, &["nr_ports.not-equal", "nr_ports.not-in-profile"]),
         ] {
             let mut source = Source::begin(silent.clone(), [u8::try_from(at).unwrap(); 16]);
             let options = Options { exact: false, admit_unknown: true, ..Options::default() };
