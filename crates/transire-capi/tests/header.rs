@@ -58,8 +58,11 @@ macro_rules! layout {
     };
 }
 
-/// Where each field of each structure stands.
-fn layouts() -> [(&'static str, (usize, usize), &'static [(&'static str, usize)]); 10] {
+/// A structure: its name, size and alignment, and its fields with their offsets.
+type Placed = (&'static str, (usize, usize), &'static [(&'static str, usize)]);
+
+/// Every structure of the header.
+fn layouts() -> [Placed; 10] {
     layout! {
         "transire_text" Text { bytes length }
         "transire_reason" Reason {
@@ -95,20 +98,24 @@ fn abi(header: &str) -> String {
     for line in header.lines().filter_map(|line| line.strip_prefix("#define ")).filter(|line| line.contains(' ')) {
         writeln!(out, "constant {line}").unwrap();
     }
-    for line in types.lines().filter_map(|line| line.strip_prefix("typedef ")).filter_map(|line| line.strip_suffix(';')) {
+    for line in types.lines().filter_map(|line| line.strip_prefix("typedef ")).filter_map(|line| line.strip_suffix(';'))
+    {
         writeln!(out, "type {line}").unwrap();
     }
     let mut known = Vec::from(layouts());
     for structure in types.split("typedef struct ").filter(|structure| structure.contains('{')) {
         let (name, body) = structure.split_once(" {").expect("a structure has a name and a body");
-        let at = known.iter().position(|(known, ..)| *known == name).unwrap_or_else(|| panic!("{name} has no layout here"));
+        let at =
+            known.iter().position(|(known, ..)| *known == name).unwrap_or_else(|| panic!("{name} has no layout here"));
         let (name, (size, align), fields) = known.remove(at);
         writeln!(out, "struct {name} size {size} align {align}").unwrap();
         let (body, _) = body.split_once("\n}").expect("a structure ends");
         let mut fields = fields.iter();
         for declared in body.split(';').map(str::trim).filter(|declared| !declared.is_empty()) {
-            let field = declared.rsplit([' ', '*']).next().and_then(|field| field.split('[').next()).unwrap_or_default();
-            let (_, at) = fields.next().filter(|(known, _)| *known == field).unwrap_or_else(|| panic!("{name} {field}"));
+            let field =
+                declared.rsplit([' ', '*']).next().and_then(|field| field.split('[').next()).unwrap_or_default();
+            let (_, at) =
+                fields.next().filter(|(known, _)| *known == field).unwrap_or_else(|| panic!("{name} {field}"));
             writeln!(out, "field {name} at {at}: {declared}").unwrap();
         }
         assert!(fields.next().is_none(), "{name} has more fields here");

@@ -27,9 +27,7 @@ use transire_core::gate::{Gate, Input, Options, Output, PushGate};
 use transire_core::judge::judge;
 use transire_core::profile::{Profile, ProfileBuilder};
 use transire_core::prologue::{HEADER_MAX, PROLOGUE_LEN};
-use transire_core::sealed::{
-    self, AnswerStage, Digest, FRAME_HEAD, FRAME_MAX, FrameHead, SealOptions, SealedWriter,
-};
+use transire_core::sealed::{self, AnswerStage, Digest, FRAME_HEAD, FRAME_MAX, FrameHead, SealOptions, SealedWriter};
 use transire_core::target::Target;
 use transire_core::vendors::VENDORS;
 use transire_core::vendors::mtty::stream::FORMAT;
@@ -184,44 +182,46 @@ fn a_gate_allocates_nothing_once_it_stands() {
 fn a_gate_that_has_reserved_allocates_nothing() {
     let foreign = target(2);
     let (mut streams, mut judged, mut answers, mut most) = (0, 0, 0, 0);
-    let mut see = |name: &str, stream: &[u8], target: Option<Arc<Target>>, options: &Options, own: bool, chunk: usize| {
-        let mut gate = Gate::new(VENDORS, target, options.clone());
-        gate.reserve().unwrap();
-        let (mut start, mut end, mut before) = (0, chunk.min(stream.len()), 0);
-        let mut at_verdict = None;
-        loop {
-            gate.reserve_for(&stream[start..end]).unwrap();
-            let ((used, need, verdict, finished), calls, peak) = measured(|| {
-                let step = gate.step(&stream[start..end], end == stream.len());
-                let (need, verdict) = (matches!(step.event, Output::Need(_)), matches!(step.event, Output::Verdict));
-                (step.used, need, verdict, matches!(step.event, Output::Finished))
-            });
-            let behind = at_verdict.is_some();
-            assert!(calls == 0 || !(own || behind), "{name}: {calls} at {start}, behind the verdict: {behind}");
-            most = most.max(peak);
-            before += calls;
-            start += used;
-            if verdict {
-                at_verdict.get_or_insert(before);
-            }
-            if verdict || finished {
-                for stage in AnswerStage::ALL {
-                    let (length, calls, _) = measured(|| gate.write_answer(stage, usize::MAX, &mut |_| {}));
-                    assert_eq!(calls, 0, "{name}: {length:?}");
-                    assert_eq!(length, gate.answer(stage).map(|answer| answer.to_bytes().len()), "{name}");
-                    answers += usize::from(length.is_some());
+    let mut see =
+        |name: &str, stream: &[u8], target: Option<Arc<Target>>, options: &Options, own: bool, chunk: usize| {
+            let mut gate = Gate::new(VENDORS, target, options.clone());
+            gate.reserve().unwrap();
+            let (mut start, mut end, mut before) = (0, chunk.min(stream.len()), 0);
+            let mut at_verdict = None;
+            loop {
+                gate.reserve_for(&stream[start..end]).unwrap();
+                let ((used, need, verdict, finished), calls, peak) = measured(|| {
+                    let step = gate.step(&stream[start..end], end == stream.len());
+                    let (need, verdict) =
+                        (matches!(step.event, Output::Need(_)), matches!(step.event, Output::Verdict));
+                    (step.used, need, verdict, matches!(step.event, Output::Finished))
+                });
+                let behind = at_verdict.is_some();
+                assert!(calls == 0 || !(own || behind), "{name}: {calls} at {start}, behind the verdict: {behind}");
+                most = most.max(peak);
+                before += calls;
+                start += used;
+                if verdict {
+                    at_verdict.get_or_insert(before);
+                }
+                if verdict || finished {
+                    for stage in AnswerStage::ALL {
+                        let (length, calls, _) = measured(|| gate.write_answer(stage, usize::MAX, &mut |_| {}));
+                        assert_eq!(calls, 0, "{name}: {length:?}");
+                        assert_eq!(length, gate.answer(stage).map(|answer| answer.to_bytes().len()), "{name}");
+                        answers += usize::from(length.is_some());
+                    }
+                }
+                if need {
+                    end = (end + chunk).min(stream.len());
+                }
+                if finished {
+                    break;
                 }
             }
-            if need {
-                end = (end + chunk).min(stream.len());
-            }
-            if finished {
-                break;
-            }
-        }
-        streams += 1;
-        judged += usize::from(at_verdict.is_some());
-    };
+            streams += 1;
+            judged += usize::from(at_verdict.is_some());
+        };
     for example in listed::examples() {
         let name = format!("{}/{}", example.vendor, example.file);
         let mut gate = Gate::new(VENDORS, example.target.clone(), example.options.clone());
@@ -272,7 +272,8 @@ fn a_gate_that_has_reserved_allocates_nothing() {
     }
     // The longest header, and headers that are refused: what is kept of them to be answered takes no more.
     let of_stream = seal(&profile(2), "opaque", Digest::None, &[(Unspecified, b"x")]);
-    let (length, _) = of_stream[8..].split_first_chunk().map(|(length, rest)| (u32::from_le_bytes(*length), rest)).unwrap();
+    let (length, _) =
+        of_stream[8..].split_first_chunk().map(|(length, rest)| (u32::from_le_bytes(*length), rest)).unwrap();
     let header = &of_stream[PROLOGUE_LEN..PROLOGUE_LEN + length as usize];
     let mut long = header.to_vec();
     let rest = u32::try_from(HEADER_MAX as usize - header.len() - 8).unwrap();
@@ -286,7 +287,9 @@ fn a_gate_that_has_reserved_allocates_nothing() {
             see("a header", &stream, Some(foreign.clone()), &Options::default(), true, chunk);
         }
     }
-    say(&format!("{streams} streams and {answers} answers, {judged} judged; {most} bytes at the most before a verdict"));
+    say(&format!(
+        "{streams} streams and {answers} answers, {judged} judged; {most} bytes at the most before a verdict"
+    ));
     // What `Gate::reserve_for` looks for.
     assert!(most <= 80 << 10);
     assert!(streams > 5000 && judged > 3000 && answers > 5000);
