@@ -175,6 +175,58 @@ fn a_gate_allocates_nothing_once_it_stands() {
     say(&format!("{cuts} cuts without an allocation"));
 }
 
+/// An example as it is, and sealed in its own format and as an opaque one: whole, cut before its end, and given up.
+fn forms(example: &listed::Example) -> Vec<(Options, Vec<u8>)> {
+    let mut gate = Gate::new(VENDORS, example.target.clone(), example.options.clone());
+    gate.step(&example.input, true);
+    let format = gate.payload_format().map(ToOwned::to_owned);
+    let mut forms = vec![(example.options.clone(), example.input.clone())];
+    for format in format.iter().map(String::as_str).chain(["opaque"]) {
+        let Some(target) = &example.target else { continue };
+        let all = &example.input[..];
+        let options = SealOptions {
+            payload_format: format.into(),
+            digest: Digest::Blake3,
+            payload_len: None,
+            stream_id: [7; 16],
+            device_label: None,
+        };
+        let Ok((mut writer, mut sealed)) = SealedWriter::begin(target.profile(), &options) else { continue };
+        for piece in all.chunks(FRAME_MAX as usize / 7) {
+            sealed.extend_from_slice(&writer.data(Unspecified, piece).unwrap());
+            sealed.extend_from_slice(piece);
+        }
+        let cut = sealed.clone();
+        sealed.extend_from_slice(&writer.end().unwrap());
+        forms.push((Options::default(), sealed));
+        forms.push((Options::default(), cut.clone()));
+        let (mut writer, mut aborted) = SealedWriter::begin(target.profile(), &options).unwrap();
+        let piece = all.get(..all.len().min(5000)).filter(|piece| !piece.is_empty());
+        for piece in piece.into_iter().flat_map(|piece| piece.chunks(17)) {
+            aborted.extend_from_slice(&writer.data(StopCopy, piece).unwrap());
+            aborted.extend_from_slice(piece);
+        }
+        aborted.extend_from_slice(&writer.abort(&"gives up ".repeat(100)).unwrap());
+        forms.push((Options::default(), aborted));
+    }
+    forms
+}
+
+/// The longest header, and headers that are refused: what is kept of them to be answered takes no more.
+fn headers() -> [Vec<u8>; 3] {
+    let of_stream = seal(&profile(2), "opaque", Digest::None, &[(Unspecified, b"x")]);
+    let (length, _) =
+        of_stream[8..].split_first_chunk().map(|(length, rest)| (u32::from_le_bytes(*length), rest)).unwrap();
+    let header = &of_stream[PROLOGUE_LEN..PROLOGUE_LEN + length as usize];
+    let mut long = header.to_vec();
+    let rest = u32::try_from(HEADER_MAX as usize - header.len() - 8).unwrap();
+    long.extend(attribute(0x7fff, 0, rest, &vec![0; rest as usize]));
+    let critical = [header, &attribute(0xffff, 0, 0, &[])].concat();
+    let (mut unknown, at) = (header.to_vec(), header.windows(4).position(|window| window == b"mtty").unwrap());
+    unknown[at..at + 4].copy_from_slice(b"nobo");
+    [long, critical, unknown]
+}
+
 /// Every example of every format, good and bad, as it is and sealed, whole and in pieces: a gate before a target of its
 /// vendor allocates nothing once it stands and has made room for the input, any other nothing from its early verdict on, and
 /// what the target says back allocates nothing at all.
@@ -224,45 +276,13 @@ fn a_gate_that_has_reserved_allocates_nothing() {
         };
     for example in listed::examples() {
         let name = format!("{}/{}", example.vendor, example.file);
-        let mut gate = Gate::new(VENDORS, example.target.clone(), example.options.clone());
-        gate.step(&example.input, true);
-        let format = gate.payload_format().map(ToOwned::to_owned);
-        let mut forms = vec![(example.options.clone(), example.input.clone())];
-        for format in format.iter().map(String::as_str).chain(["opaque"]) {
-            let Some(target) = &example.target else { continue };
-            let all = &example.input[..];
-            let options = SealOptions {
-                payload_format: format.into(),
-                digest: Digest::Blake3,
-                payload_len: None,
-                stream_id: [7; 16],
-                device_label: None,
-            };
-            let Ok((mut writer, mut sealed)) = SealedWriter::begin(target.profile(), &options) else { continue };
-            for piece in all.chunks(FRAME_MAX as usize / 7) {
-                sealed.extend_from_slice(&writer.data(Unspecified, piece).unwrap());
-                sealed.extend_from_slice(piece);
-            }
-            let cut = sealed.clone();
-            sealed.extend_from_slice(&writer.end().unwrap());
-            forms.push((Options::default(), sealed));
-            forms.push((Options::default(), cut.clone()));
-            let (mut writer, mut aborted) = SealedWriter::begin(target.profile(), &options).unwrap();
-            let piece = all.get(..all.len().min(5000)).filter(|piece| !piece.is_empty());
-            for piece in piece.into_iter().flat_map(|piece| piece.chunks(17)) {
-                aborted.extend_from_slice(&writer.data(StopCopy, piece).unwrap());
-                aborted.extend_from_slice(piece);
-            }
-            aborted.extend_from_slice(&writer.abort(&"gives up ".repeat(100)).unwrap());
-            forms.push((Options::default(), aborted));
-        }
-        for (options, stream) in forms {
+        let own = example.target.as_ref().is_some_and(|target| target.vendor() == example.vendor);
+        for (options, stream) in forms(&example) {
             let reading_on = Options { read_on: true, ..options.clone() };
             for chunk in [stream.len().max(1), 4096, 61] {
                 if stream.len() / chunk > 400 {
                     continue;
                 }
-                let own = example.target.as_ref().is_some_and(|target| target.vendor() == example.vendor);
                 see(&name, &stream, example.target.clone(), &options, own, chunk);
                 see(&name, &stream, example.target.clone(), &reading_on, own, chunk);
                 see(&name, &stream, None, &options, false, chunk);
@@ -270,19 +290,8 @@ fn a_gate_that_has_reserved_allocates_nothing() {
             }
         }
     }
-    // The longest header, and headers that are refused: what is kept of them to be answered takes no more.
-    let of_stream = seal(&profile(2), "opaque", Digest::None, &[(Unspecified, b"x")]);
-    let (length, _) =
-        of_stream[8..].split_first_chunk().map(|(length, rest)| (u32::from_le_bytes(*length), rest)).unwrap();
-    let header = &of_stream[PROLOGUE_LEN..PROLOGUE_LEN + length as usize];
-    let mut long = header.to_vec();
-    let rest = u32::try_from(HEADER_MAX as usize - header.len() - 8).unwrap();
-    long.extend(attribute(0x7fff, 0, rest, &vec![0; rest as usize]));
-    let critical = [header, &attribute(0xffff, 0, 0, &[])].concat();
-    let (mut unknown, at) = (header.to_vec(), header.windows(4).position(|window| window == b"mtty").unwrap());
-    unknown[at..at + 4].copy_from_slice(b"nobo");
-    for header in [&long, &critical, &unknown] {
-        let (stream, _) = envelope(header, u32::try_from(header.len()).unwrap());
+    for header in headers() {
+        let (stream, _) = envelope(&header, u32::try_from(header.len()).unwrap());
         for chunk in [stream.len(), 1000] {
             see("a header", &stream, Some(foreign.clone()), &Options::default(), true, chunk);
         }
