@@ -129,3 +129,17 @@ fn abi(header: &str) -> String {
 fn the_binary_interface_is_the_recorded_one() {
     golden(&folder().join("abi.txt"), &abi(&header()));
 }
+
+#[test]
+fn the_guide_and_the_example_name_what_there_is() {
+    let header = header();
+    let known: Vec<&str> = header.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').collect();
+    for file in ["../../docs/guides/embedding.md", "examples/migrate.c", "../../README.md"] {
+        let text = std::fs::read_to_string(folder().join(file)).expect("a file of the tree");
+        let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        let ours = words.filter(|word| word.starts_with("transire_") || word.starts_with("TRANSIRE_"));
+        for word in ours.filter(|word| !["transire_core", "transire_text"].contains(word)) {
+            assert!(known.contains(&word), "{file}: {word}");
+        }
+    }
+}
