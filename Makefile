@@ -18,11 +18,14 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
 CAPI := crates/transire-capi
 PREFIX ?= /usr/local
-INTO = $(DESTDIR)$(PREFIX)
+# Where a distribution has them elsewhere: LIBDIR=/usr/lib64, LIBDIR=/usr/lib/x86_64-linux-gnu.
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
 # Where cargo builds.
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 ABI_MAJOR := $(shell sed -n 's/^constant TRANSIRE_ABI_MAJOR //p' $(CAPI)/abi.txt)
+ABI := $(ABI_MAJOR).$(shell sed -n 's/^constant TRANSIRE_ABI_MINOR //p' $(CAPI)/abi.txt)
 
 # rustup's own folder may not be on PATH yet, right after it was installed.
 export PATH := $(VENV)/bin:$(PATH):$(HOME)/.cargo/bin
@@ -104,19 +107,23 @@ capi: ## the C library: built, installed below target/capi, and tested there
 	cargo test --locked --package transire-capi
 	@rm -rf $(TARGET)/capi && mkdir -p $(TARGET)/capi/scratch
 	@$(MAKE) --no-print-directory install-capi PREFIX=$(TARGET)/capi/prefix DESTDIR=
-	@$(MAKE) --no-print-directory install-capi PREFIX=/usr DESTDIR=$(TARGET)/capi/staged
+	@$(MAKE) --no-print-directory install-capi PREFIX=/usr LIBDIR=/usr/lib64 \
+		DESTDIR=$(TARGET)/capi/staged
 	@sh $(CAPI)/tests/run.sh $(TARGET)/capi/prefix $(TARGET)/capi/staged $(TARGET)/capi/scratch
 
 # Without the kind that is for Rust: beside it, cargo does not optimise across crates.
 install-capi: ## libtransire.a, libtransire.so, transire.h and transire.pc into PREFIX (/usr/local) below DESTDIR
 	@$(WITH_RUST) cargo rustc --locked --release --package transire-capi --lib --crate-type cdylib,staticlib
-	install -d $(INTO)/lib/pkgconfig $(INTO)/include
-	install -m 644 $(TARGET)/release/libtransire.a $(INTO)/lib/
-	install -m 755 $(TARGET)/release/libtransire.so $(INTO)/lib/libtransire.so.$(VERSION)
-	ln -sf libtransire.so.$(VERSION) $(INTO)/lib/libtransire.so.$(ABI_MAJOR)
-	ln -sf libtransire.so.$(ABI_MAJOR) $(INTO)/lib/libtransire.so
-	install -m 644 $(CAPI)/include/transire.h $(INTO)/include/
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $(CAPI)/transire.pc.in >$(INTO)/lib/pkgconfig/transire.pc
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 $(TARGET)/release/libtransire.a $(DESTDIR)$(LIBDIR)/
+	install -m 755 $(TARGET)/release/libtransire.so $(DESTDIR)$(LIBDIR)/libtransire.so.$(ABI)
+	ln -sf libtransire.so.$(ABI) $(DESTDIR)$(LIBDIR)/libtransire.so.$(ABI_MAJOR)
+	ln -sf libtransire.so.$(ABI_MAJOR) $(DESTDIR)$(LIBDIR)/libtransire.so
+	install -m 644 $(CAPI)/include/transire.h $(DESTDIR)$(INCLUDEDIR)/
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@ABI@|$(ABI)|' \
+		-e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
+		-e 's|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|' \
+		$(CAPI)/transire.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/transire.pc
 
 clean: ## remove what was built and installed
 	rm -rf target $(VENV) dist $(FUZZ)/target .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

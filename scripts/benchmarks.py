@@ -62,9 +62,9 @@ GiB/s from the first byte to the last. `dd bs=1M iflag=fullblock` has a buffer o
 have; `cat` one of its own choice.
 """
 FROM_C = """\
-A gate through the C ABI, beside the same gate from Rust: made and freed; given the first bytes of a stream; and with a
-whole stream pumped through it from memory, of which nothing is copied. Its calls go through pointers, as in a program
-in C.
+A gate through the C ABI, beside the same gate from Rust, both on the heap and with room for every reason: made and
+freed; given the first bytes of a stream; and with a whole stream pumped through it from memory, of which nothing is
+copied. Its calls go through pointers, as in a program in C.
 """
 HOW = """\
 - Ratios are those of one run: every round times each way once, and the ratio is the median of the rounds'. Times from

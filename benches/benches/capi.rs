@@ -117,7 +117,7 @@ impl Passes for Made {
     }
 }
 
-impl Passes for RustGate {
+impl Passes for Box<RustGate> {
     fn pass(&mut self, stream: &[u8], to_verdict: bool) -> bool {
         let mut rest = black_box(stream);
         loop {
@@ -134,8 +134,9 @@ impl Passes for RustGate {
     }
 }
 
-fn made(target: &Arc<transire_core::target::Target>) -> RustGate {
-    let mut gate = RustGate::new(VENDORS, Some(target.clone()), Options::default());
+/// On the heap, as a handle of C is, and with the same room.
+fn made(target: &Arc<transire_core::target::Target>) -> Box<RustGate> {
+    let mut gate = Box::new(RustGate::new(VENDORS, Some(target.clone()), Options::default()));
     gate.reserve().expect("there is memory");
     gate
 }

@@ -1,5 +1,5 @@
 //! Names the shared library: programs that were linked against it ask the loader for this name. The number is
-//! `TRANSIRE_ABI_MAJOR` of `src/lib.rs`, which a test holds against it.
+//! `TRANSIRE_ABI_MAJOR` of `src/version.rs`, which a test holds against it.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -6,20 +6,22 @@
  * Rules that hold for every function:
  * - Handles come from the functions that say so, go to the one that frees them, and are good between the two. A profile,
  *   a target, an answer and a verdict of transire_check never change and can be used by any number of threads at once; a
- *   gate or a sealing is used by one thread at a time, whichever. Handles of different threads share nothing that
- *   changes.
+ *   gate or a sealing, and its verdict with it, is used by one thread at a time, whichever. Handles of different threads
+ *   share nothing that changes.
  * - Buffers are the caller's. What is handed out lies in the handle, in the caller's own buffer, or is static; the
- *   comment says which, and how long it is good. Input must not change while a call looks at it.
+ *   comment says which, and how long it is good. Input must not change while a call looks at it, and what a call writes
+ *   to must be neither its input nor another of its results.
  * - A function that can fail returns a transire_status, and writes its results only with TRANSIRE_OK, unless its comment
  *   says otherwise. NULL where it is not allowed, and numbers that are not listed, are TRANSIRE_INVALID_ARGUMENT; a
  *   pointer that is neither NULL nor good cannot be told. What a bad stream or a bad pair comes to is no failure but a
- *   verdict.
+ *   verdict. What errno holds behind a call says nothing.
  * - Structures that begin with `size` are the caller's, who sets it (and zeroes the rest of what goes in). Later versions
  *   add fields at the end only, so programs and libraries of different versions go together.
- * - Nothing unwinds or jumps out of a call, and nothing is printed, but for a line on standard error where a bug in the
- *   library was caught. There are no globals to set up, no threads, no files, no signals, no locale.
+ * - Nothing unwinds or jumps out of a call, and nothing is printed, but for a message on standard error where a bug in
+ *   the library was caught. There are no globals to set up, no threads, no files, no signals, no locale.
  * - Memory that is not there is TRANSIRE_NO_MEMORY where the call says so. It is asked for beforehand; if another thread
- *   takes it in between, the process ends, as Rust's allocation does. transire_gate_step needs none after the verdict.
+ *   takes it in between, the process ends, as Rust's allocation does. A gate needs none from its early verdict on, for
+ *   its answers neither.
  */
 
 #ifndef TRANSIRE_H
@@ -35,8 +37,8 @@
 // cannot use this one.
 #define TRANSIRE_ABI_MAJOR 0
 
-// Counts what was added to the binary interface without a break. A program runs with this library where its header has
-// the same major number and a minor number that is not above the library's.
+// Raised by one in a release that adds to the binary interface without a break. A program runs with this library where
+// its header has the same major number and a minor number that is not above the library's.
 #define TRANSIRE_ABI_MINOR 0
 
 // The canonical bytes of a profile: a prologue and a header.
@@ -480,7 +482,8 @@ transire_status transire_target_read(const uint8_t *input,
 
 // Writes a profile in one of the forms `TRANSIRE_FORM_CANONICAL`, `_LINE`, `_JSON` and `_TOML`, without a NUL.
 //
-// `length` receives the bytes that the form has, whether they fit or not. With a `capacity` of 0, `buffer` may be NULL.
+// `length` receives the bytes that the form has, whether they fit or not, and 0 where the call fails otherwise. With a
+// `capacity` of 0, `buffer` may be NULL.
 //
 // Codes: `TRANSIRE_BUFFER_TOO_SMALL`, `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_NO_MEMORY`.
 transire_status transire_profile_write(const struct transire_profile *profile,
@@ -559,10 +562,11 @@ transire_status transire_gate_new(const struct transire_target *target,
 // bytes used and calls again until `TRANSIRE_GATE_FINISHED`. However the input is cut, verdict and payload are the same.
 //
 // Nothing is copied: payload that is delivered lies where the caller put it, but for what came in pieces and had to be
-// seen whole. After the early verdict nothing is allocated, however the stream goes on. The input may be NULL where
-// `length` is 0.
+// seen whole. After the early verdict nothing is allocated, however the stream goes on; before it only for a header above
+// 4 KiB, before no target, and where a gate reads on. The input may be NULL where `length` is 0.
 //
-// Codes: `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
+// Codes: `TRANSIRE_NO_MEMORY`, only before the early verdict: the gate is as it was, and the same step can be taken again.
+// `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
 transire_status transire_gate_step(struct transire_gate *gate,
                                    const uint8_t *input,
                                    size_t length,
@@ -608,7 +612,8 @@ transire_status transire_seal_new(const struct transire_profile *profile,
 // input may be NULL where `length` is 0.
 //
 // Codes: `TRANSIRE_BAD_PHASE`, `TRANSIRE_NOT_AS_ANNOUNCED`, `TRANSIRE_TOO_MANY_FRAMES`: after one of these every step
-// says it again, and the stream can only be aborted. `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
+// says it again, and the stream can only be aborted. `TRANSIRE_NO_MEMORY`: the sealing is as it was, and the same step can
+// be taken again. `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
 transire_status transire_seal_step(struct transire_seal *seal,
                                    uint32_t phase,
                                    const uint8_t *input,
@@ -617,10 +622,11 @@ transire_status transire_seal_step(struct transire_seal *seal,
                                    struct transire_seal_event *event);
 
 // Gives up: an abort frame goes out, and nothing after it. `text` says why, for the other side's log; one that is none,
-// longer than 1,024 bytes, or cannot be shown is left out. A stream whose first step was not taken has no header: then
+// no UTF-8, longer than 1,024 bytes, or cannot be shown is left out. A stream whose first step was not taken has no header: then
 // nothing need go out.
 //
-// Codes: `TRANSIRE_ENDED` where the stream has ended or was aborted, `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
+// Codes: `TRANSIRE_ENDED` where the stream has ended or was aborted, `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_NO_MEMORY`,
+// `TRANSIRE_INTERNAL`. Where no abort frame can be had, a connection that is closed says the same.
 transire_status transire_seal_abort(struct transire_seal *seal,
                                     struct transire_text text,
                                     struct transire_seal_event *event);
@@ -647,12 +653,10 @@ size_t transire_answer_need_max(void);
 // A final answer of a gate that is complete tells the source that the guest can run at the target: it is sent when the
 // device has taken everything, and not at all where the device has not.
 //
-// `length` receives the bytes that the answer has, whether they fit or not; 0 where there is none. With a `capacity` of 0,
-// `buffer` may be NULL. The answer is made when it is asked for: the call allocates, and frees, memory, and leaves the
-// gate as it is.
+// `length` receives the bytes that the answer has, whether they fit or not; 0 where there is none, and where the call
+// fails otherwise. With a `capacity` of 0, `buffer` may be NULL. Leaves the gate as it is. Allocates nothing.
 //
-// Codes: `TRANSIRE_NO_ANSWER`, `TRANSIRE_BUFFER_TOO_SMALL`, `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_NO_MEMORY`,
-// `TRANSIRE_INTERNAL`.
+// Codes: `TRANSIRE_NO_ANSWER`, `TRANSIRE_BUFFER_TOO_SMALL`, `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
 transire_status transire_gate_answer(const struct transire_gate *gate,
                                      uint32_t stage,
                                      uint8_t *buffer,
@@ -666,7 +670,7 @@ transire_status transire_gate_answer(const struct transire_gate *gate,
 // bytes the input must hold; never more than `transire_answer_need_max`. On `TRANSIRE_MALFORMED` there is no answer,
 // `size` is 0, and the id of the reason with words behind it is written to `message` (NUL-terminated UTF-8, as much as
 // fits into `capacity` bytes; NULL with 0 for none): nothing behind it can be read either. The input may be NULL where
-// `length` is 0.
+// `length` is 0; where nothing follows, that is malformed, too: nobody has answered.
 //
 // Whose answer it is, `transire_seal_is_answered_by` tells. What answers another stream says nothing of this one.
 //

@@ -8,7 +8,7 @@ use transire_core::report::report;
 use transire_core::sealed::{self, AnswerStage};
 use transire_core::verdict;
 
-use crate::call::{Place, Versioned, bytes, copy, give, guarded, room, shared, take, write_sized};
+use crate::call::{Pieces, Place, Versioned, bytes, give, guarded, room, shared, take, write_sized};
 use crate::gate::Gate;
 use crate::seal::Seal;
 use crate::status::{
@@ -23,8 +23,7 @@ pub const TRANSIRE_ANSWER_EARLY: u32 = 1;
 /// An answer that rests on everything that came: the verdict stays.
 pub const TRANSIRE_ANSWER_FINAL: u32 = 2;
 
-/// Memory that an answer takes while it is made, and while it is read: the longest header several times over, and an id
-/// for each reason.
+/// Memory that an answer takes while it is read: the longest header several times over, and an id for each reason.
 const ANSWER_ROOM: usize = 1 << 18;
 
 /// An answer that was read: well formed, and not contradicting itself. Never changes, so any number of threads can use it
@@ -73,12 +72,10 @@ pub extern "C" fn transire_answer_need_max() -> usize {
 /// A final answer of a gate that is complete tells the source that the guest can run at the target: it is sent when the
 /// device has taken everything, and not at all where the device has not.
 ///
-/// `length` receives the bytes that the answer has, whether they fit or not; 0 where there is none. With a `capacity` of 0,
-/// `buffer` may be NULL. The answer is made when it is asked for: the call allocates, and frees, memory, and leaves the
-/// gate as it is.
+/// `length` receives the bytes that the answer has, whether they fit or not; 0 where there is none, and where the call
+/// fails otherwise. With a `capacity` of 0, `buffer` may be NULL. Leaves the gate as it is. Allocates nothing.
 ///
-/// Codes: `TRANSIRE_NO_ANSWER`, `TRANSIRE_BUFFER_TOO_SMALL`, `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_NO_MEMORY`,
-/// `TRANSIRE_INTERNAL`.
+/// Codes: `TRANSIRE_NO_ANSWER`, `TRANSIRE_BUFFER_TOO_SMALL`, `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn transire_gate_answer(
     gate: *const Gate,
@@ -96,18 +93,12 @@ pub unsafe extern "C" fn transire_gate_answer(
             TRANSIRE_ANSWER_FINAL => AnswerStage::Final,
             _ => return Err(TRANSIRE_INVALID_ARGUMENT),
         };
-        if buffer.is_null() && capacity > 0 {
-            return Err(TRANSIRE_INVALID_ARGUMENT);
-        }
-        let gate = gate.core()?;
-        room(ANSWER_ROOM)?;
-        let answer = gate.answer(stage).ok_or(TRANSIRE_NO_ANSWER)?.to_bytes();
-        length.write(answer.len());
-        if answer.len() > capacity {
-            return Err(TRANSIRE_BUFFER_TOO_SMALL);
-        }
         // SAFETY: the caller promises a buffer of this capacity.
-        unsafe { copy(&answer, buffer, capacity) }
+        let mut buffer = unsafe { Pieces::at(buffer, capacity) }?;
+        let needed = gate.core()?.write_answer(stage, capacity, &mut |piece| buffer.put(piece));
+        let needed = needed.ok_or(TRANSIRE_NO_ANSWER)?;
+        length.write(needed);
+        if needed > capacity { Err(TRANSIRE_BUFFER_TOO_SMALL) } else { Ok(()) }
     })
 }
 
@@ -118,7 +109,7 @@ pub unsafe extern "C" fn transire_gate_answer(
 /// bytes the input must hold; never more than `transire_answer_need_max`. On `TRANSIRE_MALFORMED` there is no answer,
 /// `size` is 0, and the id of the reason with words behind it is written to `message` (NUL-terminated UTF-8, as much as
 /// fits into `capacity` bytes; NULL with 0 for none): nothing behind it can be read either. The input may be NULL where
-/// `length` is 0.
+/// `length` is 0; where nothing follows, that is malformed, too: nobody has answered.
 ///
 /// Whose answer it is, `transire_seal_is_answered_by` tells. What answers another stream says nothing of this one.
 ///
@@ -147,7 +138,7 @@ pub unsafe extern "C" fn transire_answer_read(
         match sealed::Answer::read_first(input, eof, &mut verdict::Verdict::new()) {
             Ok(Ok((read, used))) => {
                 size.write(used);
-                give(&place, Answer(read));
+                give(&place, Box::new(Answer(read)));
             }
             Ok(Err(need)) => size.write(need),
             Err(reason) => {

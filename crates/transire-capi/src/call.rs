@@ -84,6 +84,34 @@ pub(crate) unsafe fn copy<T: Bytes>(from: &[u8], to: *mut T, capacity: usize) ->
     Ok(())
 }
 
+/// A buffer of the caller's that is filled piece by piece.
+pub(crate) struct Pieces {
+    buffer: *mut u8,
+    capacity: usize,
+}
+
+impl Pieces {
+    /// The buffer at a pointer that is not NULL, unless nothing fits into it.
+    ///
+    /// # Safety
+    /// So many bytes can be written at the pointer, for as long as this lives.
+    pub(crate) unsafe fn at(buffer: *mut u8, capacity: usize) -> Result<Self, Status> {
+        if buffer.is_null() && capacity > 0 { Err(TRANSIRE_INVALID_ARGUMENT) } else { Ok(Self { buffer, capacity }) }
+    }
+
+    /// Puts bytes behind the last; what does not fit is left out.
+    pub(crate) fn put(&mut self, piece: &[u8]) {
+        let fitting = piece.len().min(self.capacity);
+        // SAFETY: at most as many bytes are written as were promised to be left, and read from a slice, which is none of
+        // the caller's memory. The pointer stays inside the buffer or goes to its end.
+        unsafe {
+            ptr::copy_nonoverlapping(piece.as_ptr(), self.buffer, fitting);
+            self.buffer = self.buffer.add(fitting);
+        }
+        self.capacity -= fitting;
+    }
+}
+
 /// A place of the caller's that a value is written to.
 pub(crate) struct Place<T>(*mut T);
 
@@ -104,8 +132,8 @@ impl<T> Place<T> {
 }
 
 /// Gives a handle to the caller.
-pub(crate) fn give<T>(place: &Place<*mut T>, handle: T) {
-    place.write(Box::into_raw(Box::new(handle)));
+pub(crate) fn give<T>(place: &Place<*mut T>, handle: Box<T>) {
+    place.write(Box::into_raw(handle));
 }
 
 /// Takes a handle back and frees it. NULL is none.
@@ -183,7 +211,7 @@ pub(crate) unsafe fn write_sized<T: Versioned>(pointer: *mut T, value: &T) -> Re
 ///
 /// # Safety
 /// The first field can be read at the pointer.
-unsafe fn size_at<T: Versioned>(pointer: *const T) -> Result<usize, Status> {
+pub(crate) unsafe fn size_at<T: Versioned>(pointer: *const T) -> Result<usize, Status> {
     if pointer.is_null() {
         return Err(TRANSIRE_INVALID_ARGUMENT);
     }

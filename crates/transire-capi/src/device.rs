@@ -89,7 +89,7 @@ unsafe fn read<T>(
     let (each, least) = READ_ROOM;
     room(input.len().min(TEXT_FILE_MAX) * each + least)?;
     match load(input) {
-        Ok(content) => give(&place, content),
+        Ok(content) => give(&place, Box::new(content)),
         Err(error) => {
             // SAFETY: as above.
             unsafe { write_message(&error.to_string(), message, capacity) }?;
@@ -101,7 +101,8 @@ unsafe fn read<T>(
 
 /// Writes a profile in one of the forms `TRANSIRE_FORM_CANONICAL`, `_LINE`, `_JSON` and `_TOML`, without a NUL.
 ///
-/// `length` receives the bytes that the form has, whether they fit or not. With a `capacity` of 0, `buffer` may be NULL.
+/// `length` receives the bytes that the form has, whether they fit or not, and 0 where the call fails otherwise. With a
+/// `capacity` of 0, `buffer` may be NULL.
 ///
 /// Codes: `TRANSIRE_BUFFER_TOO_SMALL`, `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_NO_MEMORY`.
 #[unsafe(no_mangle)]
@@ -145,7 +146,7 @@ pub unsafe extern "C" fn transire_target_profile(target: *const Target, profile:
         // SAFETY: as above.
         let target = unsafe { shared(target) }?;
         room(WRITE_ROOM)?;
-        give(&place, Profile(Arc::new(target.0.profile().clone())));
+        give(&place, Box::new(Profile(Arc::new(target.0.profile().clone()))));
         Ok(())
     })
 }

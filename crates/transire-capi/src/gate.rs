@@ -43,8 +43,8 @@ pub const TRANSIRE_GATE_DELIVER: u32 = 3;
 /// Over: `complete` of `transire_gate_query` says how. Every further step says so again.
 pub const TRANSIRE_GATE_FINISHED: u32 = 4;
 
-/// Memory that a gate takes when it is made, and besides while it comes to its verdict.
-const GATE_ROOM: usize = 1 << 18;
+/// Memory that a gate takes when it is made, but for what it is asked to reserve, which says itself when it is not there.
+const GATE_ROOM: usize = 120 << 10;
 
 /// How a gate goes about it. All zeros but for `size` is the usual way.
 #[repr(C)]
@@ -191,9 +191,11 @@ pub unsafe extern "C" fn transire_gate_new(
         // SAFETY: as above.
         let options = if options.is_null() { Options::default() } else { unsafe { chosen(options) }? };
         room(GATE_ROOM)?;
-        let mut gate = gate::Gate::new(VENDORS, target, options);
-        gate.reserve().map_err(|_| TRANSIRE_NO_MEMORY)?;
-        give(&place, Gate { judged: Verdict(Judged::Gate(gate)), broken: false });
+        let judged = Verdict(Judged::Gate(gate::Gate::new(VENDORS, target, options)));
+        // Where it stays: a gate is some kilobytes, and is not moved about.
+        let mut made = Box::new(Gate { judged, broken: false });
+        made.change(gate::Gate::reserve)?.map_err(|_| TRANSIRE_NO_MEMORY)?;
+        give(&place, made);
         Ok(())
     })
 }
@@ -238,10 +240,11 @@ unsafe fn chosen(options: *const GateOptions) -> Result<Options, Status> {
 /// bytes used and calls again until `TRANSIRE_GATE_FINISHED`. However the input is cut, verdict and payload are the same.
 ///
 /// Nothing is copied: payload that is delivered lies where the caller put it, but for what came in pieces and had to be
-/// seen whole. After the early verdict nothing is allocated, however the stream goes on. The input may be NULL where
-/// `length` is 0.
+/// seen whole. After the early verdict nothing is allocated, however the stream goes on; before it only for a header above
+/// 4 KiB, before no target, and where a gate reads on. The input may be NULL where `length` is 0.
 ///
-/// Codes: `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
+/// Codes: `TRANSIRE_NO_MEMORY`, only before the early verdict: the gate is as it was, and the same step can be taken again.
+/// `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn transire_gate_step(
     gate: *mut Gate,
@@ -253,6 +256,7 @@ pub unsafe extern "C" fn transire_gate_step(
     guarded(|| {
         // SAFETY: the pointers are as the caller promises.
         let (gate, input, place) = unsafe { (exclusive(gate)?, bytes(input, length)?, Place::at(event)?) };
+        gate.change(|gate| gate.reserve_for(input))?.map_err(|_| TRANSIRE_NO_MEMORY)?;
         let told = gate.change(|gate| {
             let step = gate.step(input, eof);
             let told = GateEvent {

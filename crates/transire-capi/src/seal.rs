@@ -50,6 +50,10 @@ pub const TRANSIRE_SEAL_FINISHED: u32 = 4;
 /// of the payload.
 const SEAL_ROOM: usize = 1 << 19;
 
+/// Memory that one step or the last frame may take: the reader of a payload that is checked, what it must see again, and
+/// what it finds.
+const STEP_ROOM: usize = 1 << 18;
+
 /// What a sealed stream says of itself. `size`, `digest` and `stream_id` must be set.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -231,7 +235,7 @@ pub unsafe extern "C" fn transire_seal_new(
         let source = profile.0.clone();
         let sealing = Sealing::begin(VENDORS, (*source).clone(), &options).map_err(of_seal)?;
         let judged = Verdict(Judged::Seal { sealing, source });
-        give(&place, Seal { judged, head: [0; FRAME_HEAD], failed: TRANSIRE_OK, finished: false });
+        give(&place, Box::new(Seal { judged, head: [0; FRAME_HEAD], failed: TRANSIRE_OK, finished: false }));
         Ok(())
     })
 }
@@ -245,7 +249,8 @@ pub unsafe extern "C" fn transire_seal_new(
 /// input may be NULL where `length` is 0.
 ///
 /// Codes: `TRANSIRE_BAD_PHASE`, `TRANSIRE_NOT_AS_ANNOUNCED`, `TRANSIRE_TOO_MANY_FRAMES`: after one of these every step
-/// says it again, and the stream can only be aborted. `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
+/// says it again, and the stream can only be aborted. `TRANSIRE_NO_MEMORY`: the sealing is as it was, and the same step can
+/// be taken again. `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn transire_seal_step(
     seal: *mut Seal,
@@ -268,6 +273,7 @@ pub unsafe extern "C" fn transire_seal_step(
         if seal.failed != TRANSIRE_OK {
             return Err(seal.failed);
         }
+        room(STEP_ROOM)?;
         place.write(seal.change(|sealing| {
             sealing.set_phase(phase);
             sealing.step(input, flow)
@@ -277,22 +283,26 @@ pub unsafe extern "C" fn transire_seal_step(
 }
 
 /// Gives up: an abort frame goes out, and nothing after it. `text` says why, for the other side's log; one that is none,
-/// longer than 1,024 bytes, or cannot be shown is left out. A stream whose first step was not taken has no header: then
+/// no UTF-8, longer than 1,024 bytes, or cannot be shown is left out. A stream whose first step was not taken has no header: then
 /// nothing need go out.
 ///
-/// Codes: `TRANSIRE_ENDED` where the stream has ended or was aborted, `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_INTERNAL`.
+/// Codes: `TRANSIRE_ENDED` where the stream has ended or was aborted, `TRANSIRE_INVALID_ARGUMENT`, `TRANSIRE_NO_MEMORY`,
+/// `TRANSIRE_INTERNAL`. Where no abort frame can be had, a connection that is closed says the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn transire_seal_abort(seal: *mut Seal, text: Text, event: *mut SealEvent) -> Status {
     guarded(|| {
         // SAFETY: the pointers are as the caller promises.
-        let (seal, text, place) = unsafe { (exclusive(seal)?, text.read()?, Place::at(event)?) };
+        let (seal, text, place) = unsafe { (exclusive(seal)?, bytes(text.bytes, text.length)?, Place::at(event)?) };
         if seal.failed == TRANSIRE_INTERNAL {
             return Err(TRANSIRE_INTERNAL);
         }
         if seal.finished {
             return Err(TRANSIRE_ENDED);
         }
-        let told = seal.change(|sealing| sealing.abort(text.unwrap_or_default()));
+        room(STEP_ROOM)?;
+        // To give up is not to be refused for want of words.
+        let text = std::str::from_utf8(text).unwrap_or_default();
+        let told = seal.change(|sealing| sealing.abort(text));
         // Whatever was wrong is over with the stream.
         seal.failed = TRANSIRE_OK;
         place.write(told?);

@@ -8,7 +8,7 @@ use transire_core::judge::judge;
 use transire_core::report::{in_order, report};
 use transire_core::{gate, profile, seal, target, verdict};
 
-use crate::call::{Place, Versioned, give, guarded, room, shared, take, write_sized};
+use crate::call::{Place, Versioned, give, guarded, room, shared, size_at, take, write_sized};
 use crate::device::{Profile, Target};
 use crate::status::{Status, TRANSIRE_BUFFER_TOO_SMALL, TRANSIRE_NOT_FOUND};
 use crate::text::{Shelf, Text};
@@ -140,7 +140,8 @@ pub unsafe extern "C" fn transire_check(
         room(CHECK_ROOM)?;
         let mut verdict = verdict::Verdict::new();
         judge(&*source.0, &target.0, time(now), &mut verdict);
-        give(&place, Verdict(Judged::Pair { source: source.0.clone(), target: target.0.clone(), verdict }));
+        let judged = Judged::Pair { source: source.0.clone(), target: target.0.clone(), verdict };
+        give(&place, Box::new(Verdict(judged)));
         Ok(())
     })
 }
@@ -183,7 +184,7 @@ pub unsafe extern "C" fn transire_verdict_reason(
 ) -> Status {
     guarded(|| {
         // SAFETY: the pointers are as the caller promises.
-        let (verdict, mut shelf) = unsafe { (shared(verdict)?, Shelf::new(buffer, capacity)?) };
+        let (verdict, mut shelf, _) = unsafe { (shared(verdict)?, Shelf::new(buffer, capacity)?, size_at(reason)?) };
         room(WORDS_ROOM)?;
         let found = *in_order(verdict.verdict()).get(index).ok_or(TRANSIRE_NOT_FOUND)?;
         let words = verdict.report(found);

@@ -6,8 +6,8 @@ use std::ffi::{CStr, c_char};
 /// cannot use this one.
 pub const TRANSIRE_ABI_MAJOR: u32 = 0;
 
-/// Counts what was added to the binary interface without a break. A program runs with this library where its header has
-/// the same major number and a minor number that is not above the library's.
+/// Raised by one in a release that adds to the binary interface without a break. A program runs with this library where
+/// its header has the same major number and a minor number that is not above the library's.
 pub const TRANSIRE_ABI_MINOR: u32 = 0;
 
 /// The version of the binary interface of the library that is running: major number in the upper 16 bits, minor in the

@@ -329,7 +329,10 @@ static void checked(void)
     CHECK(transire_verdict_reason(verdict, 0, buffer, SIZE_MAX, &reason) == TRANSIRE_INVALID_ARGUMENT);
     CHECK(transire_verdict_reason(verdict, 0, buffer, sizeof buffer, NULL) == TRANSIRE_INVALID_ARGUMENT);
     reason.size = 8;
+    memset(buffer, 'x', sizeof buffer);
     CHECK(transire_verdict_reason(verdict, 0, buffer, sizeof buffer, &reason) == TRANSIRE_INVALID_ARGUMENT);
+    /* Nothing was changed. */
+    CHECK(buffer[0] == 'x' && memcmp(buffer, buffer + 1, sizeof buffer - 1) == 0);
     transire_verdict_free(verdict);
 
     /* What has to be set is said with the value. */
@@ -788,7 +791,7 @@ static void sealing(void)
     CHECK(transire_seal_query(seal, NULL) == TRANSIRE_INVALID_ARGUMENT);
     CHECK(transire_seal_verdict(NULL) == NULL);
     CHECK(transire_seal_abort(NULL, text_of(""), &event) == TRANSIRE_INVALID_ARGUMENT);
-    CHECK(transire_seal_abort(seal, text_of("\xff"), &event) == TRANSIRE_INVALID_ARGUMENT);
+    CHECK(transire_seal_abort(seal, (transire_text){NULL, 1}, &event) == TRANSIRE_INVALID_ARGUMENT);
     CHECK(transire_seal_abort(seal, text_of(""), NULL) == TRANSIRE_INVALID_ARGUMENT);
     CHECK(seal_into(seal, TRANSIRE_PHASE_ITERATIVE, big, TRANSIRE_FLOW_END, &out) == TRANSIRE_OK);
     CHECK(transire_seal_query(seal, &state) == TRANSIRE_OK && state.complete);
@@ -830,6 +833,15 @@ static void sealing(void)
         CHECK(state_of(gate).abort_text.length == (number <= 1024 ? number : 0));
         free(delivered.at);
         transire_gate_free(gate);
+    }
+
+    /* Words that are no UTF-8, or cannot be shown, are left out: the stream is aborted all the same. */
+    for (number = 0; number < 2; number++) {
+        CHECK(transire_seal_new(profile, &options, &seal) == TRANSIRE_OK);
+        CHECK(seal_into(seal, TRANSIRE_PHASE_INITIAL, native, TRANSIRE_FLOW_FLUSH, &out) == TRANSIRE_OK);
+        CHECK(transire_seal_abort(seal, text_of(number == 0 ? "\xff" : "\n"), &event) == TRANSIRE_OK);
+        CHECK(event.event == TRANSIRE_SEAL_WRITE && event.head_length == 16);
+        transire_seal_free(seal);
     }
 
     /* Damaged payload, and payload of another device, end in an abort frame. */
@@ -1170,72 +1182,173 @@ static void threads(void)
     free(shared.stream.at);
 }
 
-/* Where there is no memory, every call that takes some says so, and the rest goes on. */
+/* Everything that the allocator has left, as one chain. */
+static void **take_memory(struct rlimit *limit)
+{
+    void **last = NULL, **taken;
+    size_t piece = 1 << 15;
+
+    getrlimit(RLIMIT_AS, limit);
+    limit->rlim_cur = 1;
+    CHECK(setrlimit(RLIMIT_AS, limit) == 0);
+    /* Down to the smallest pieces, so that nothing at all can be had. */
+    while (piece >= sizeof *last) {
+        while ((taken = malloc(piece)) != NULL) {
+            *taken = last;
+            last = taken;
+        }
+        piece = piece > 1024 ? piece / 2 : piece - 8;
+    }
+    return last;
+}
+
+static void give_memory(struct rlimit *limit, void **last)
+{
+    limit->rlim_cur = limit->rlim_max;
+    setrlimit(RLIMIT_AS, limit);
+    while (last != NULL) {
+        void *taken = last;
+        last = *last;
+        free(taken);
+    }
+}
+
+/* Steps until this happens, or what is no event of a gate; how much of the stream is used. */
+static size_t step_until(transire_gate *gate, struct bytes stream, size_t at, uint32_t what, transire_gate_event *event)
+{
+    do {
+        if (transire_gate_step(gate, stream.at + at, stream.length - at, true, event) != TRANSIRE_OK)
+            return SIZE_MAX;
+        at += event->used;
+    } while (event->event != what && event->event != TRANSIRE_GATE_FINISHED);
+    return at;
+}
+
+/* A header above 4 KiB. */
+static struct bytes long_header(void)
+{
+    static char words[8192];
+    transire_seal_options options = seal_options(TRANSIRE_DIGEST_NONE, "opaque");
+    transire_profile *profile;
+    transire_seal *seal = NULL;
+    struct bytes out = {NULL, 0}, none = {NULL, 0};
+    int row, at = snprintf(words, sizeof words, "%s", TWO_PORTS);
+    static const char *const names[] = {"device_api", "driver", "mdev_type", "driver_build"};
+
+    for (row = 0; row < 4; row++)
+        at += snprintf(words + at, sizeof words - (size_t)at, "%s = \"%01000d\"\n", names[row], row);
+    profile = profile_of(words);
+    options.device_label = (transire_text){words + 100, 900};
+    CHECK(transire_seal_new(profile, &options, &seal) == TRANSIRE_OK);
+    CHECK(seal_into(seal, TRANSIRE_PHASE_UNSPECIFIED, none, TRANSIRE_FLOW_END, &out) == TRANSIRE_OK);
+    CHECK(out.length > 32 + 4096);
+    transire_seal_free(seal);
+    transire_profile_free(profile);
+    return out;
+}
+
+/* Where there is no memory, every call that takes some says so and changes nothing, and the rest goes on. */
 static void without_memory(void)
 {
-    transire_target *target = target_of(TWO_PORTS), *no_target = NULL;
+    transire_target *target = target_of(TWO_PORTS), *other = target_of(ONE_PORT), *no_target = NULL;
     transire_profile *profile = profile_of(TWO_PORTS), *no_profile = NULL;
-    struct bytes stream = sealed_of("mtty2-both-ports.bin", TWO_PORTS, TRANSIRE_DIGEST_NONE), early;
-    transire_seal_options options = seal_options(TRANSIRE_DIGEST_NONE, "mtty");
-    transire_gate *gate = gate_of(target, 0), *no_gate = NULL, *refused = gate_of(target, 0);
+    struct bytes stream = sealed_of("mtty2-both-ports.bin", TWO_PORTS, TRANSIRE_DIGEST_BLAKE3), longer = long_header();
+    struct bytes native = fixture("mtty2-both-ports.bin"), aborted = {NULL, 0}, said[2], out = {NULL, 0};
+    transire_seal_options options = seal_options(TRANSIRE_DIGEST_BLAKE3, "mtty");
+    transire_gate *gate, *fresh = gate_of(target, 0), *refused = gate_of(other, 0), *given_up = gate_of(target, 0);
+    transire_gate *of_long = gate_of(target, 0), *of_none = gate_of(NULL, 0), *no_gate = NULL;
     transire_gate_event event;
-    transire_seal *no_seal = NULL;
+    transire_seal_event sealing;
+    transire_seal *seal = NULL, *no_seal = NULL;
     transire_verdict *no_verdict = NULL;
     transire_answer *no_answer = NULL;
     transire_reason reason;
     struct rlimit limit;
+    uint8_t *answer = malloc(transire_answer_need_max());
     char buffer[4096];
-    size_t length, size, at = 0;
-    void *taken, **last = NULL;
+    size_t length, size, at;
+    void **last;
 
     reason.size = sizeof reason;
-    CHECK(transire_gate_step(refused, stream.at, 3, true, &event) == TRANSIRE_OK);
-    do {
-        CHECK(transire_gate_step(gate, stream.at + at, stream.length - at, true, &event) == TRANSIRE_OK);
-        at += event.used;
-    } while (event.event != TRANSIRE_GATE_VERDICT);
-    early = answer_of(gate, TRANSIRE_ANSWER_EARLY);
-    getrlimit(RLIMIT_AS, &limit);
-    limit.rlim_cur = 1;
-    CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
-    /* What the allocator still has is taken, down to pieces of 64 KiB. */
-    while ((taken = malloc(1 << 15)) != NULL) {
-        *(void ***)taken = last;
-        last = taken;
-    }
+    /* What a gate with memory says. */
+    gate = gate_of(target, 0);
+    at = step_until(gate, stream, 0, TRANSIRE_GATE_VERDICT, &event);
+    said[0] = answer_of(gate, TRANSIRE_ANSWER_EARLY);
+    CHECK(step_until(gate, stream, at, TRANSIRE_GATE_FINISHED, &event) == stream.length);
+    said[1] = answer_of(gate, TRANSIRE_ANSWER_FINAL);
+    transire_gate_free(gate);
+    /* A source that gives up behind the verdict, and says much about it. */
+    CHECK(transire_seal_new(profile, &options, &seal) == TRANSIRE_OK);
+    CHECK(seal_into(seal, TRANSIRE_PHASE_INITIAL, (struct bytes){native.at, 24}, TRANSIRE_FLOW_FLUSH, &aborted) ==
+          TRANSIRE_OK);
+    memset(buffer, 'x', 1024);
+    CHECK(transire_seal_abort(seal, (transire_text){buffer, 1024}, &sealing) == TRANSIRE_OK);
+    aborted = append(aborted, sealing.head, sealing.head_length);
+    transire_seal_free(seal);
+    CHECK(transire_seal_new(profile, &options, &seal) == TRANSIRE_OK);
+
+    last = take_memory(&limit);
     CHECK(transire_target_read(octets(TWO_PORTS), strlen(TWO_PORTS), &no_target, NULL, 0) == TRANSIRE_NO_MEMORY);
     CHECK(transire_profile_read(octets(TWO_PORTS), strlen(TWO_PORTS), &no_profile, NULL, 0) == TRANSIRE_NO_MEMORY);
-    CHECK(transire_profile_write(profile, TRANSIRE_FORM_LINE, NULL, 0, &length) == TRANSIRE_NO_MEMORY);
+    CHECK(transire_profile_write(profile, TRANSIRE_FORM_LINE, NULL, 0, &length) == TRANSIRE_NO_MEMORY && length == 0);
     CHECK(transire_target_profile(target, &no_profile) == TRANSIRE_NO_MEMORY);
     CHECK(transire_check(profile, target, 0, &no_verdict) == TRANSIRE_NO_MEMORY);
     CHECK(transire_gate_new(target, NULL, &no_gate) == TRANSIRE_NO_MEMORY);
     CHECK(transire_seal_new(profile, &options, &no_seal) == TRANSIRE_NO_MEMORY);
-    CHECK(transire_verdict_reason(transire_gate_verdict(refused), 0, buffer, sizeof buffer, &reason) ==
+    CHECK(transire_seal_step(seal, TRANSIRE_PHASE_INITIAL, native.at, 24, TRANSIRE_FLOW_FLUSH, &sealing) ==
           TRANSIRE_NO_MEMORY);
-    CHECK(transire_gate_answer(gate, TRANSIRE_ANSWER_EARLY, NULL, 0, &length) == TRANSIRE_NO_MEMORY && length == 0);
-    CHECK(transire_answer_read(early.at, early.length, true, &no_answer, &size, NULL, 0) == TRANSIRE_NO_MEMORY);
+    CHECK(transire_seal_abort(seal, text_of("no memory"), &sealing) == TRANSIRE_NO_MEMORY);
+    CHECK(transire_answer_read(said[0].at, said[0].length, true, &no_answer, &size, NULL, 0) == TRANSIRE_NO_MEMORY);
     CHECK(!no_answer && size == 0);
     CHECK(!no_target && !no_profile && !no_verdict && !no_gate && !no_seal);
-    /* A gate that stands goes on to its end. */
-    do {
-        CHECK(transire_gate_step(gate, stream.at + at, stream.length - at, true, &event) == TRANSIRE_OK);
-        at += event.used;
-    } while (event.event != TRANSIRE_GATE_FINISHED);
-    CHECK(state_of(gate).complete);
-    while (last != NULL) {
-        taken = last;
-        last = *last;
-        free(taken);
-    }
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_AS, &limit);
-    free(early.at);
-    early = answer_of(gate, TRANSIRE_ANSWER_FINAL);
-    free(early.at);
-    transire_gate_free(gate);
+
+    /* A gate that stands takes a stream from its first byte to its end, and says what one with memory says. */
+    at = step_until(fresh, stream, 0, TRANSIRE_GATE_VERDICT, &event);
+    CHECK(at != SIZE_MAX && event.event == TRANSIRE_GATE_VERDICT);
+    CHECK(transire_gate_answer(fresh, TRANSIRE_ANSWER_EARLY, NULL, 0, &length) == TRANSIRE_BUFFER_TOO_SMALL);
+    CHECK(transire_gate_answer(fresh, TRANSIRE_ANSWER_EARLY, answer, length, &length) == TRANSIRE_OK);
+    CHECK(length == said[0].length && memcmp(answer, said[0].at, length) == 0);
+    CHECK(step_until(fresh, stream, at, TRANSIRE_GATE_FINISHED, &event) == stream.length && state_of(fresh).complete);
+    CHECK(transire_gate_answer(fresh, TRANSIRE_ANSWER_FINAL, answer, transire_answer_need_max(), &length) ==
+          TRANSIRE_OK);
+    CHECK(length == said[1].length && memcmp(answer, said[1].at, length) == 0);
+    /* One that is refused, and one that is given up. */
+    CHECK(step_until(refused, stream, 0, TRANSIRE_GATE_FINISHED, &event) < stream.length);
+    CHECK(transire_gate_answer(refused, TRANSIRE_ANSWER_FINAL, answer, transire_answer_need_max(), &length) ==
+          TRANSIRE_OK);
+    CHECK(transire_verdict_reason(transire_gate_verdict(refused), 0, buffer, sizeof buffer, &reason) ==
+          TRANSIRE_NO_MEMORY);
+    CHECK(step_until(given_up, aborted, 0, TRANSIRE_GATE_FINISHED, &event) == aborted.length);
+    CHECK(state_of(given_up).abort_text.length == 1024);
+    /* Before the verdict some need more than they have, and say so. */
+    CHECK(transire_gate_step(of_long, longer.at, longer.length, true, &event) == TRANSIRE_NO_MEMORY);
+    CHECK(transire_gate_step(of_none, stream.at, stream.length, true, &event) == TRANSIRE_NO_MEMORY);
+    give_memory(&limit, last);
+
+    /* Nothing was changed: each goes on where it was. */
+    pass(of_long, longer, longer.length, &out);
+    CHECK(state_of(of_long).judged);
+    pass(of_none, stream, stream.length, &out);
+    CHECK(state_of(of_none).complete);
+    free(out.at);
+    out = (struct bytes){NULL, 0};
+    CHECK(seal_into(seal, TRANSIRE_PHASE_INITIAL, native, TRANSIRE_FLOW_END, &out) == TRANSIRE_OK);
+    free(out.at);
+    transire_seal_free(seal);
+    transire_gate_free(fresh);
     transire_gate_free(refused);
+    transire_gate_free(given_up);
+    transire_gate_free(of_long);
+    transire_gate_free(of_none);
     transire_profile_free(profile);
     transire_target_free(target);
+    transire_target_free(other);
+    free(said[0].at);
+    free(said[1].at);
+    free(answer);
+    free(aborted.at);
+    free(longer.at);
+    free(native.at);
     free(stream.at);
 }
 

@@ -3,8 +3,9 @@
 #
 #     run.sh PREFIX STAGED SCRATCH
 #
-# PREFIX is where `make install-capi` has put it, STAGED a DESTDIR where it did so for /usr, SCRATCH an empty folder. What is not there is named and left out;
-# with TRANSIRE_CAPI_ALL=1, as in CI, that fails.
+# PREFIX is where `make install-capi` has put it, STAGED a DESTDIR where it did so for /usr with libraries in
+# /usr/lib64, SCRATCH an empty folder. What is not there is named and left out; with TRANSIRE_CAPI_ALL=1, as in CI, that
+# fails.
 set -eu
 prefix=$1
 staged=$2
@@ -34,10 +35,13 @@ for program in cc pkg-config nm readelf; do
 done
 
 say 'the exported symbols and the name of the library are the recorded ones'
-nm -D --defined-only "$prefix/lib/libtransire.so" | awk '{ print "function " $3 }' | LC_ALL=C sort >"$scratch/exported"
-grep '^function ' abi.txt | LC_ALL=C sort | diff - "$scratch/exported"
+nm -D --defined-only "$prefix/lib/libtransire.so" | awk '{ print $3 }' | LC_ALL=C sort >"$scratch/exported"
+sed -n 's/^function .*[ *]\(transire_[a-z_]*\)(.*/\1/p' abi.txt | LC_ALL=C sort | diff - "$scratch/exported"
 major=$(sed -n 's/^constant TRANSIRE_ABI_MAJOR //p' abi.txt)
+minor=$(sed -n 's/^constant TRANSIRE_ABI_MINOR //p' abi.txt)
 readelf -d "$prefix/lib/libtransire.so" | grep -qF "Library soname: [libtransire.so.$major]"
+[ "$(readlink -f "$prefix/lib/libtransire.so")" = "$(readlink -f "$prefix/lib")/libtransire.so.$major.$minor" ]
+[ "$(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --variable=abi transire)" = "$major.$minor" ]
 
 say 'the header is clean C99 and C++11, and says nothing to any warning'
 printf '#include <transire.h>\n#include <transire.h>\nint main(void) { return transire_abi_version() == 7; }\n' >"$scratch/only.c"
@@ -55,9 +59,9 @@ done
 say 'an installation below DESTDIR is found as packagers look for it'
 # shellcheck disable=SC2046  # one word an option
 cc "$scratch/only.c" -o "$scratch/only" $(
-    PKG_CONFIG_SYSROOT_DIR=$staged PKG_CONFIG_LIBDIR=$staged/usr/lib/pkgconfig pkg-config --cflags --libs transire
+    PKG_CONFIG_SYSROOT_DIR=$staged PKG_CONFIG_LIBDIR=$staged/usr/lib64/pkgconfig pkg-config --cflags --libs transire
 )
-LD_LIBRARY_PATH=$staged/usr/lib "$scratch/only"
+LD_LIBRARY_PATH=$staged/usr/lib64 "$scratch/only"
 
 # How a program outside finds the library. The programs below are built in this way and in no other.
 PKG_CONFIG_PATH=$prefix/lib/pkgconfig

@@ -9,23 +9,66 @@ pub fn crc32c(bytes: &[u8]) -> u32 {
 }
 
 /// The checksum of `first` and then `second`, as if they stood in one slice.
-#[cfg(feature = "std")]
 pub fn crc32c_of_two(first: &[u8], second: &[u8]) -> u32 {
-    use crc_fast::{CrcAlgorithm, Digest};
+    #[cfg(feature = "std")]
     if second.is_empty() {
         return crc_fast::crc32_iscsi(first);
     }
-    let mut digest = Digest::new(CrcAlgorithm::Crc32Iscsi);
-    digest.update(first);
-    digest.update(second);
-    // A 32-bit checksum in a 64-bit register: the high half is zero.
-    u32::try_from(digest.finalize() & 0xffff_ffff).unwrap_or_default()
+    let mut running = Crc32c::new();
+    running.update(first);
+    running.update(second);
+    running.value()
 }
 
-/// The checksum of `first` and then `second`, as if they stood in one slice.
+/// The checksum of bytes that come in pieces, as if they stood in one slice. Allocates nothing.
+pub struct Crc32c {
+    #[cfg(feature = "std")]
+    digest: crc_fast::Digest,
+    #[cfg(not(feature = "std"))]
+    register: u32,
+}
+
+#[cfg(feature = "std")]
+impl Crc32c {
+    /// Of no bytes.
+    pub fn new() -> Self {
+        Self { digest: crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi) }
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.digest.update(bytes);
+    }
+
+    /// The checksum of everything so far.
+    pub fn value(&self) -> u32 {
+        // A 32-bit checksum in a 64-bit register: the high half is zero.
+        u32::try_from(self.digest.finalize() & 0xffff_ffff).unwrap_or_default()
+    }
+}
+
 #[cfg(not(feature = "std"))]
-pub fn crc32c_of_two(first: &[u8], second: &[u8]) -> u32 {
-    table::crc32c_of_two(first, second)
+impl Crc32c {
+    /// Of no bytes.
+    pub fn new() -> Self {
+        Self { register: table::START }
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.register = table::update(self.register, bytes);
+    }
+
+    /// The checksum of everything so far.
+    pub fn value(&self) -> u32 {
+        !self.register
+    }
+}
+
+impl Default for Crc32c {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// Byte by byte, from a table: the fallback, and what the fast one is held against.
@@ -54,8 +97,11 @@ mod table {
         table
     }
 
-    pub(super) fn crc32c_of_two(first: &[u8], second: &[u8]) -> u32 {
-        !first.iter().chain(second).fold(u32::MAX, |crc, &byte| {
+    /// The register before the first byte; its complement at the end is the checksum.
+    pub(super) const START: u32 = u32::MAX;
+
+    pub(super) fn update(register: u32, bytes: &[u8]) -> u32 {
+        bytes.iter().fold(register, |crc, &byte| {
             let [low, ..] = crc.to_le_bytes();
             TABLE[usize::from(low ^ byte)] ^ crc >> 8
         })
@@ -74,6 +120,10 @@ mod tests {
         })
     }
 
+    fn of_table(first: &[u8], second: &[u8]) -> u32 {
+        !table::update(table::update(table::START, first), second)
+    }
+
     #[test]
     fn check_values() {
         // RFC 3720, appendix B.4, and the catalogue's check value.
@@ -88,7 +138,7 @@ mod tests {
         for (bytes, expected) in cases {
             assert_eq!(crc32c(bytes), *expected, "{bytes:?}");
             assert_eq!(reference(bytes), *expected, "{bytes:?}");
-            assert_eq!(table::crc32c_of_two(bytes, &[]), *expected, "{bytes:?}");
+            assert_eq!(of_table(bytes, &[]), *expected, "{bytes:?}");
         }
     }
 
@@ -102,7 +152,7 @@ mod tests {
             for split in [0, length / 3, length / 2, length] {
                 let (first, second) = bytes.split_at(split);
                 assert_eq!(crc32c_of_two(first, second), expected, "{length} bytes, split at {split}");
-                assert_eq!(table::crc32c_of_two(first, second), expected, "{length} bytes, split at {split}");
+                assert_eq!(of_table(first, second), expected, "{length} bytes, split at {split}");
             }
         }
     }

@@ -24,15 +24,23 @@ use crate::prologue::Content;
 use crate::recognise::{
     Recognised, answer_is_no_source, describes_target, of_another_vendor, recognise, settled_by, tell_candidates,
 };
-use crate::report::reason_name;
+use crate::report::ReasonName;
 use crate::rule::RuleTable;
-use crate::sealed::{Answer, AnswerStage, OPAQUE, SealedReader};
+use crate::sealed::{Answer, AnswerStage, OPAQUE, SealedReader, Words};
 use crate::target::Target;
 use crate::verdict::{Datum, Outcome, Reason, Verdict, reasons};
 
 /// Most room that is made beforehand for payload that a native reader must see again; formats that are held whole are
 /// not longer. One that holds more makes its room when it needs it.
 const STORE_USUAL: u32 = 1 << 16;
+
+/// Memory that a reader takes, with the room for what it must see again.
+const READER_MOST: usize = 80 << 10;
+
+/// Bytes of a format's payload for which room is made beforehand.
+fn store_of(format: &Format) -> usize {
+    index(format.hold.bytes().min(STORE_USUAL))
+}
 
 /// What may come in.
 #[derive(Clone, Copy, Debug, Default)]
@@ -151,6 +159,8 @@ pub struct Gate {
     store: Vec<u8>,
     sealed: SealedReader,
     outer: Outer,
+    /// The format of a native stream, once it is known.
+    native: Option<&'static Format>,
     inner: Option<Inner>,
     frame: Option<FrameInProgress>,
     stage: Stage,
@@ -262,7 +272,7 @@ impl Gate {
         let formats = vendor.map_or(&[][..], |vendor| vendor.formats);
         let spare = formats.iter().map(|format| (*format, (format.reader)(options.describe))).collect();
         let sealed = SealedReader::new(registry, options.describe);
-        let room = formats.iter().map(|format| format.hold.bytes()).max().unwrap_or(0).min(STORE_USUAL);
+        let room = formats.iter().map(|format| store_of(format)).max().unwrap_or(0);
         Self {
             registry,
             target,
@@ -270,9 +280,10 @@ impl Gate {
             verdict: Verdict::with_room(),
             again: Verdict::with_room(),
             spare,
-            store: Vec::with_capacity(index(room)),
+            store: Vec::with_capacity(room),
             sealed,
             outer: Outer::Unrecognised,
+            native: None,
             inner: None,
             frame: None,
             stage: Stage::Reading,
@@ -282,14 +293,37 @@ impl Gate {
         }
     }
 
-    /// Makes room for every reason that may be found, so that from the early verdict on nothing is allocated, however
-    /// the stream goes on. Without it a stream that is good allocates nothing.
+    /// Makes room for every reason that may be found and for the words of a source that gives up: from the early verdict
+    /// on nothing is allocated, however the stream goes on. Without it a stream that is good allocates nothing.
     ///
     /// # Errors
     /// The memory is not there.
     pub fn reserve(&mut self) -> Result<(), TryReserveError> {
         self.verdict.reserve()?;
-        self.again.reserve()
+        self.again.reserve()?;
+        self.sealed.reserve()
+    }
+
+    /// Makes room for what the next step with this input may allocate: for a header above 4 KiB, and for the reader of a
+    /// format of which none was made beforehand, as before no target. Behind the early verdict there is nothing.
+    ///
+    /// A reader is small but no vector, and its memory can only be looked for here, not kept.
+    ///
+    /// # Errors
+    /// The memory is not there. Nothing was changed.
+    pub fn reserve_for(&mut self, input: &[u8]) -> Result<(), TryReserveError> {
+        if self.judged || self.is_finished() || self.inner.is_some() {
+            return Ok(());
+        }
+        // A stream of another vendor is refused before it is read, unless it is read on.
+        if self.target.is_none() || self.options.read_on {
+            let mut trial = Vec::<u8>::new();
+            let there = trial.try_reserve_exact(READER_MOST);
+            // Without this the compiler may see that nothing is done with the memory, and leave the question out.
+            core::hint::black_box(&mut trial);
+            there?;
+        }
+        self.sealed.reserve_for(input)
     }
 
     /// Looks at the input, which begins where the bytes used so far end; `eof` when nothing follows it. The caller drops
@@ -369,10 +403,10 @@ impl Gate {
 
     /// The name of the native format of the stream or of the payload, `opaque`, or `None` before it is known.
     pub fn payload_format(&self) -> Option<&str> {
-        match (&self.inner, self.outer) {
-            (Some(inner), _) => Some(inner.format.name),
-            (None, Outer::Sealed) => self.sealed.payload_format(),
-            (None, _) => None,
+        match self.outer {
+            Outer::Sealed => self.sealed.payload_format(),
+            Outer::Native => self.native.map(|format| format.name),
+            Outer::Unrecognised => None,
         }
     }
 
@@ -383,14 +417,14 @@ impl Gate {
 
     /// What came in, as far as it is known: `sealed`, `profile`, `answer`, or the name of a native format.
     pub fn format(&self) -> Option<&'static str> {
-        match (self.outer, &self.inner) {
-            (Outer::Sealed, _) => self.sealed.header().map(|_| match self.sealed.content() {
+        match self.outer {
+            Outer::Sealed => self.sealed.header().map(|_| match self.sealed.content() {
                 Content::Profile => "profile",
                 Content::Sealed => "sealed",
                 Content::Answer => "answer",
             }),
-            (Outer::Native, Some(inner)) => Some(inner.format.name),
-            _ => None,
+            Outer::Native => self.native.map(|format| format.name),
+            Outer::Unrecognised => None,
         }
     }
 
@@ -416,14 +450,22 @@ impl Gate {
     /// `None` before that, and where nobody can be answered: for a native stream, and for a sealed one whose header was
     /// not found well formed, so that its identity cannot be believed.
     pub fn answer(&self, stage: AnswerStage) -> Option<Answer> {
+        let mut bytes = Vec::new();
+        self.write_answer(stage, usize::MAX, &mut |piece| bytes.extend_from_slice(piece))?;
+        Answer::read(&bytes, &mut Verdict::new()).ok()
+    }
+
+    /// The bytes of [`Gate::answer`], without an allocation: they go to `out`, one piece behind the other, where there are
+    /// at most `most` of them. Returns how many there are.
+    pub fn write_answer(&self, stage: AnswerStage, most: usize, out: &mut dyn FnMut(&[u8])) -> Option<usize> {
         let stands = self.is_finished() || (stage == AnswerStage::Early && self.judged);
-        let identity = self.sealed.identity().filter(|_| stands)?;
+        let named = self.sealed.named().filter(|_| stands)?;
         let dictionary = self.target.as_ref().map(|target| target.rules().dictionary);
         let reasons = self.verdict.reasons().iter().filter(|reason| !reason.is_note());
-        let reasons: Vec<_> = reasons.map(|reason| reason_name(reason, dictionary)).collect();
         let complete = stage == AnswerStage::Final && self.is_complete();
-        let reasons = reasons.iter().map(alloc::string::String::as_str);
-        Answer::new(&identity, stage, self.verdict.outcome(), complete, reasons).ok()
+        let outcome = self.verdict.outcome();
+        let ids = reasons.map(|reason| ReasonName::of(reason, dictionary));
+        Words { named, stage, outcome, complete, ids }.write(most, out)
     }
 
     /// Whether the header is that of a source: of a stream or a profile, not of an answer.
@@ -514,16 +556,16 @@ impl Gate {
             }
             Recognised::Native(format) => {
                 self.outer = Outer::Native;
-                let mut inner = self.reader_of(format);
-                let settled = self.target.as_ref().map_or(Choices::NONE, |target| settled_by(format, target));
-                inner.reader.choose(self.chosen().or(settled));
-                self.inner = Some(inner);
-                let Some(target) = self.target.clone() else { return (0, None) };
-                judge_seal(None, &target, &mut self.verdict);
-                if let Some(reason) = of_another_vendor(format, &target) {
-                    self.find(reason);
+                self.native = Some(format);
+                if let Some(target) = self.target.clone() {
+                    judge_seal(None, &target, &mut self.verdict);
+                    if let Some(reason) = of_another_vendor(format, &target) {
+                        self.find(reason);
+                    }
                 }
-                (0, self.settle(None))
+                let plan = self.settle(None);
+                self.read_with(format, self.chosen());
+                (0, plan)
             }
         }
     }
@@ -533,14 +575,23 @@ impl Gate {
         if let Input::Format(_, choices) = self.options.input { choices } else { Choices::NONE }
     }
 
-    /// The reader made beforehand for this format, or a new one for a format of another vendor than the target's.
-    fn reader_of(&mut self, format: &'static Format) -> Inner {
+    /// Makes the reader of this format ready, with what was chosen of its options, unless nothing is read any more: the one
+    /// that was made beforehand, or a new one for a format of another vendor than the target's.
+    fn read_with(&mut self, format: &'static Format, chosen: Choices) {
+        if self.is_finished() {
+            return;
+        }
         let spare = self.spare.iter().position(|(spare, _)| spare.name == format.name);
-        let reader = match spare {
+        let mut reader = match spare {
             Some(at) => self.spare.swap_remove(at).1,
             None => (format.reader)(self.options.describe),
         };
-        Inner { format, reader, held: core::mem::take(&mut self.store), start: 0, need: 0, offset: 0, ended: false }
+        let settled = self.target.as_ref().map_or(Choices::NONE, |target| settled_by(format, target));
+        reader.choose(chosen.or(settled));
+        let mut held = core::mem::take(&mut self.store);
+        // Nothing is allocated behind the verdict, which is still to come.
+        held.reserve_exact(store_of(format));
+        self.inner = Some(Inner { format, reader, held, start: 0, need: 0, offset: 0, ended: false });
     }
 
     fn read_sealed(&mut self, input: &[u8], eof: bool) -> Move {
@@ -586,15 +637,13 @@ impl Gate {
                 judge(header, &target, self.options.now, &mut self.verdict);
             }
         }
+        let plan = self.settle(Some(Plan::Verdict));
         let format = self.sealed.payload_format().filter(|name| *name != OPAQUE);
         if let Some(format) = format.and_then(|name| self.registry.stream(name)) {
-            let mut inner = self.reader_of(format);
             let stated = self.sealed.source().map_or(Choices::NONE, |header| (format.settled_by)(header));
-            let settled = self.target.as_ref().map_or(Choices::NONE, |target| settled_by(format, target));
-            inner.reader.choose(stated.or(settled));
-            self.inner = Some(inner);
+            self.read_with(format, stated);
         }
-        self.settle(Some(Plan::Verdict))
+        plan
     }
 
     /// Hands the payload of a frame to the reader of its format, or out of the gate.

@@ -34,57 +34,48 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use transire_core::attribute::{Text, VENDOR, Value};
-//! use transire_core::format::Phase;
-//! use transire_core::gate::{Gate, Options, Output};
-//! use transire_core::profile::ProfileBuilder;
-//! use transire_core::seal::{Flow, SealEvent, Sealing};
+//! use transire_core::gate::{Gate, Options, Output, PushGate};
+//! use transire_core::seal::{Flow, SealEvent, SealStep, Sealing};
 //! use transire_core::sealed::{Digest, SealOptions};
 //! use transire_core::target::Target;
 //! use transire_core::vendors::{VENDORS, mtty};
 //!
+//! # use transire_core::attribute::{Text, VENDOR, Value};
+//! # use transire_core::profile::ProfileBuilder;
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let payload = include_bytes!("../../../fixtures/mtty/mtty2-both-ports.bin");
 //! # let mut described = ProfileBuilder::new();
 //! # described.set(VENDOR, &Value::Text(Text::constant("mtty")).to_owned());
 //! # described.set(mtty::NR_PORTS, &Value::Uint(2).to_owned());
 //! # let profile = described.build(&|vendor| VENDORS.dictionary(vendor)).map_err(|reason| reason.id.text())?;
-//! # let (mut wire, mut device) = (Vec::new(), Vec::new());
-//! // Source. `profile` says what the device is; `transire_text::load_profile` reads one from a file.
-//! let stream_id = [7; 16]; // fresh random bytes in earnest
+//! # let (mut wire, mut device, stream_id) = (Vec::new(), Vec::new(), [7; 16]);
+//! // Source. `profile` says what the device is (`transire_text::load_profile` reads one); `stream_id` is fresh and random.
 //! let (payload_format, digest) = ("mtty".to_owned(), Digest::Blake3);
 //! let options = SealOptions { payload_format, digest, payload_len: None, stream_id, device_label: None };
 //! let mut sealing = Sealing::begin(VENDORS, profile.clone(), &options)?;
-//! sealing.set_phase(Phase::StopCopy);
 //! let mut rest = &payload[..];
 //! loop {
-//!     let step = sealing.step(rest, Flow::End)?;
-//!     match step.event {
+//!     let SealStep { used, event } = sealing.step(rest, Flow::End)?;
+//!     match event {
 //!         SealEvent::Bytes(bytes) => wire.extend_from_slice(bytes),
 //!         SealEvent::Frame(head, bytes) => wire.extend([&head, bytes].concat()),
 //!         _ => break,
 //!     }
-//!     rest = &rest[step.used..];
+//!     rest = &rest[used..];
 //! }
-//!
 //! // Target. Nothing reaches the device before the verdict admits it; only a complete stream may be resumed from.
 //! let target = Arc::new(Target::new(profile, &mtty::RULES)?);
-//! let mut gate = Gate::new(VENDORS, Some(target), Options::default());
-//! let mut rest = &wire[..];
-//! loop {
-//!     let step = gate.step(rest, true);
-//!     match step.event {
-//!         Output::Deliver(bytes) => device.extend_from_slice(bytes),
-//!         Output::Finished => break,
-//!         _ => {}
-//!     }
-//!     rest = &rest[step.used..];
-//! }
-//! assert!(gate.is_complete() && device == payload);
+//! let mut gate = PushGate::new(Gate::new(VENDORS, Some(target), Options::default()));
+//! gate.push(&wire, true, &mut |output| {
+//!     if let Output::Deliver(bytes) = output { device.extend_from_slice(bytes) }
+//!     true
+//! });
+//! assert!(gate.gate().is_complete() && device == payload);
 //! # Ok(())
 //! # }
 //! ```
 //!
+//! [`gate::PushGate`] keeps what must be seen again; [`gate::Gate::step`] looks at the caller's own window.
 //! `examples/migrate.rs` is a program of two processes that does this over a socket, with everything that can go wrong;
 //! `docs/guides/embedding.md` says in which state each end is then.
 //!

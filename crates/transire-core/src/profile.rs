@@ -5,7 +5,7 @@
 //!
 //! Source of the layout: `docs/format.md`, sections "Header" and "Profile".
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, TryReserveError};
 use alloc::vec::Vec;
 
 use crate::attribute::{
@@ -338,6 +338,20 @@ impl OwnedHeader {
     /// No header, and room for one of so many bytes.
     pub fn with_capacity(bytes: usize) -> Self {
         Self { bytes: Vec::with_capacity(bytes), ..Self::default() }
+    }
+
+    /// Makes room for a header of so many bytes; none is held yet.
+    ///
+    /// # Errors
+    /// The memory is not there.
+    pub fn reserve(&mut self, bytes: usize) -> Result<(), TryReserveError> {
+        self.bytes.try_reserve_exact(bytes)
+    }
+
+    /// Holds the bytes of a header of which no attribute is to be known.
+    pub(crate) fn hold_unread(&mut self, header: &[u8]) {
+        self.clear();
+        self.bytes.extend_from_slice(header);
     }
 
     /// Holds this header in place of the last.

@@ -56,8 +56,13 @@ pub struct Prologue {
 impl Prologue {
     /// The prologue of a header.
     pub fn of(content: Content, header: &[u8]) -> Option<Self> {
-        let header_len = u32::try_from(header.len()).ok().filter(|len| (1..=HEADER_MAX).contains(len))?;
-        let mut prologue = Self { header_len, header_crc: crc32c(header), minor: MINOR, content, crc: 0 };
+        Self::before(content, header.len(), crc32c(header))
+    }
+
+    /// The prologue of a header that has so many bytes and this checksum.
+    pub(crate) fn before(content: Content, length: usize, header_crc: u32) -> Option<Self> {
+        let header_len = u32::try_from(length).ok().filter(|len| (1..=HEADER_MAX).contains(len))?;
+        let mut prologue = Self { header_len, header_crc, minor: MINOR, content, crc: 0 };
         prologue.crc = prologue.checksum();
         Some(prologue)
     }

@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 use core::fmt::{self, Write as _};
 
 use crate::attribute::{AGGREGATION, AttributeId, Attributes, COMMON, Dictionary, IdRange, STREAM, Value, find};
@@ -55,21 +56,73 @@ pub fn in_order(verdict: &Verdict) -> Vec<&Reason> {
 
 /// The name of an attribute: `pci_id`; `0x7001` where nobody knows it.
 pub fn attribute_name(id: AttributeId, dictionary: Option<&'static Dictionary>) -> String {
+    known_name(id, dictionary).map_or_else(|| id.to_string(), ToString::to_string)
+}
+
+fn known_name(id: AttributeId, dictionary: Option<&'static Dictionary>) -> Option<&'static str> {
     let table = match id.range() {
         IdRange::Common => COMMON,
         IdRange::Stream => STREAM,
         IdRange::Vendor => dictionary.map_or(&[][..], |dictionary| dictionary.attributes),
         IdRange::Private | IdRange::Invalid => &[],
     };
-    find(table, id.number()).map_or_else(|| id.to_string(), |definition| definition.name.to_string())
+    find(table, id.number()).map(|definition| definition.name)
 }
 
 /// The stable id of a reason, with the name of its attribute where it stands behind one: `pci_id.not-equal`.
 pub fn reason_name(reason: &Reason, dictionary: Option<&'static Dictionary>) -> String {
-    if reason.id.is_of_attribute() && reason.attribute != AttributeId::NONE {
-        format!("{}{}", attribute_name(reason.attribute, dictionary), reason.id.text())
-    } else {
-        reason.id.text().to_string()
+    ReasonName::of(reason, dictionary).parts().concat()
+}
+
+/// The same in two parts, which allocates nothing: the name of the attribute, or nothing, and what stands behind it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReasonName<'a> {
+    attribute: AttributeName,
+    id: &'a str,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum AttributeName {
+    Known(&'static str),
+    /// As the attribute's id is shown.
+    Number([u8; 6]),
+}
+
+impl<'a> ReasonName<'a> {
+    /// An id that is whole already.
+    pub(crate) const fn whole(id: &'a str) -> Self {
+        Self { attribute: AttributeName::Known(""), id }
+    }
+
+    pub(crate) fn of(reason: &Reason, dictionary: Option<&'static Dictionary>) -> Self {
+        if !reason.id.is_of_attribute() || reason.attribute == AttributeId::NONE {
+            return Self::whole(reason.id.text());
+        }
+        let number = || {
+            let mut shown = *b"0x0000";
+            for (place, shift) in shown.iter_mut().skip(2).zip([12, 8, 4, 0]) {
+                let digit = char::from_digit(u32::from(reason.attribute.0 >> shift & 0xf), 16);
+                *place = digit.and_then(|digit| u8::try_from(digit).ok()).unwrap_or(b'0');
+            }
+            AttributeName::Number(shown)
+        };
+        let attribute = known_name(reason.attribute, dictionary).map_or_else(number, AttributeName::Known);
+        Self { attribute, id: reason.id.text() }
+    }
+
+    /// Both parts, one behind the other.
+    pub(crate) fn parts(&self) -> [&str; 2] {
+        let attribute = match &self.attribute {
+            AttributeName::Known(name) => name,
+            AttributeName::Number(shown) => core::str::from_utf8(shown).unwrap_or_default(),
+        };
+        [attribute, self.id]
+    }
+
+    /// The order of the whole ids, by their bytes.
+    pub(crate) fn order(&self, other: &Self) -> Ordering {
+        let ([attribute, id], [of_other, id_of_other]) = (self.parts(), other.parts());
+        attribute.bytes().chain(id.bytes()).cmp(of_other.bytes().chain(id_of_other.bytes()))
     }
 }
 

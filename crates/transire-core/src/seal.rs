@@ -1,6 +1,7 @@
 //! `seal`: native bytes in, a sealed stream out. Composes the envelope's writer with the payload's own reader, so that no
 //! envelope is made whose payload is damaged or contradicts the profile in its header.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -53,7 +54,7 @@ pub struct Sealing {
     profile: Profile,
     writer: SealedWriter,
     /// The native reader over the payload; `None` for an opaque one.
-    checker: Option<PushGate>,
+    checker: Option<Box<PushGate>>,
     verdict: Verdict,
     phase: Phase,
     outgoing: Vec<u8>,
@@ -80,7 +81,7 @@ impl Sealing {
             let format = registry.stream(&options.payload_format);
             let format = format.filter(|format| format.vendor == profile.vendor()).ok_or(SealError::PayloadFormat)?;
             let input = Options { input: Input::Format(format, (format.settled_by)(&profile)), ..Options::default() };
-            Some(PushGate::new(Gate::new(registry, None, input)))
+            Some(Box::new(PushGate::new(Gate::new(registry, None, input))))
         };
         let (writer, outgoing) = SealedWriter::begin(&profile, options)?;
         Ok(Self {

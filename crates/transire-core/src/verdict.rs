@@ -534,7 +534,16 @@ impl Verdict {
     /// # Errors
     /// The memory is not there.
     pub fn reserve(&mut self) -> Result<(), TryReserveError> {
+        if self.reasons.is_empty() {
+            // What it had is given back first: there is nothing in it that would have to be moved.
+            self.reasons = Vec::new();
+        }
         self.reasons.try_reserve_exact(REASONS_KEPT.saturating_sub(self.reasons.len()))
+    }
+
+    /// Makes room for the notes of one kind that are ever kept.
+    pub(crate) fn reserve_notes(&mut self) -> Result<(), TryReserveError> {
+        self.reasons.try_reserve_exact(NOTES_KEPT.saturating_sub(self.reasons.len()))
     }
 
     /// Begins again without reasons, and keeps the room.

@@ -11,6 +11,8 @@ mod support;
 #[path = "support/counting.rs"]
 mod counting;
 
+use std::sync::Arc;
+
 use counting::measured;
 use support::{Numbers, fixture, profile, seal, target};
 use transire_core::attribute::{
@@ -25,7 +27,8 @@ use transire_core::gate::{Gate, Input, Options, Output, PushGate};
 use transire_core::judge::judge;
 use transire_core::profile::{Profile, ProfileBuilder};
 use transire_core::prologue::{HEADER_MAX, PROLOGUE_LEN};
-use transire_core::sealed::{self, Digest, FRAME_HEAD, FRAME_MAX, FrameHead};
+use transire_core::sealed::{self, AnswerStage, Digest, FRAME_HEAD, FRAME_MAX, FrameHead, SealOptions, SealedWriter};
+use transire_core::target::Target;
 use transire_core::vendors::VENDORS;
 use transire_core::vendors::mtty::stream::FORMAT;
 use transire_core::verdict::{Outcome, Verdict};
@@ -170,6 +173,135 @@ fn a_gate_allocates_nothing_once_it_stands() {
         }
     }
     say(&format!("{cuts} cuts without an allocation"));
+}
+
+/// An example as it is, and sealed in its own format and as an opaque one: whole, cut before its end, and given up.
+fn forms(example: &listed::Example) -> Vec<(Options, Vec<u8>)> {
+    let mut gate = Gate::new(VENDORS, example.target.clone(), example.options.clone());
+    gate.step(&example.input, true);
+    let format = gate.payload_format().map(ToOwned::to_owned);
+    let mut forms = vec![(example.options.clone(), example.input.clone())];
+    for format in format.iter().map(String::as_str).chain(["opaque"]) {
+        let Some(target) = &example.target else { continue };
+        let all = &example.input[..];
+        let options = SealOptions {
+            payload_format: format.into(),
+            digest: Digest::Blake3,
+            payload_len: None,
+            stream_id: [7; 16],
+            device_label: None,
+        };
+        let Ok((mut writer, mut sealed)) = SealedWriter::begin(target.profile(), &options) else { continue };
+        for piece in all.chunks(FRAME_MAX as usize / 7) {
+            sealed.extend_from_slice(&writer.data(Unspecified, piece).unwrap());
+            sealed.extend_from_slice(piece);
+        }
+        let cut = sealed.clone();
+        sealed.extend_from_slice(&writer.end().unwrap());
+        forms.push((Options::default(), sealed));
+        forms.push((Options::default(), cut.clone()));
+        let (mut writer, mut aborted) = SealedWriter::begin(target.profile(), &options).unwrap();
+        let piece = all.get(..all.len().min(5000)).filter(|piece| !piece.is_empty());
+        for piece in piece.into_iter().flat_map(|piece| piece.chunks(17)) {
+            aborted.extend_from_slice(&writer.data(StopCopy, piece).unwrap());
+            aborted.extend_from_slice(piece);
+        }
+        aborted.extend_from_slice(&writer.abort(&"gives up ".repeat(100)).unwrap());
+        forms.push((Options::default(), aborted));
+    }
+    forms
+}
+
+/// The longest header, and headers that are refused: what is kept of them to be answered takes no more.
+fn headers() -> [Vec<u8>; 3] {
+    let of_stream = seal(&profile(2), "opaque", Digest::None, &[(Unspecified, b"x")]);
+    let (length, _) =
+        of_stream[8..].split_first_chunk().map(|(length, rest)| (u32::from_le_bytes(*length), rest)).unwrap();
+    let header = &of_stream[PROLOGUE_LEN..PROLOGUE_LEN + length as usize];
+    let mut long = header.to_vec();
+    let rest = u32::try_from(HEADER_MAX as usize - header.len() - 8).unwrap();
+    long.extend(attribute(0x7fff, 0, rest, &vec![0; rest as usize]));
+    let critical = [header, &attribute(0xffff, 0, 0, &[])].concat();
+    let (mut unknown, at) = (header.to_vec(), header.windows(4).position(|window| window == b"mtty").unwrap());
+    unknown[at..at + 4].copy_from_slice(b"nobo");
+    [long, critical, unknown]
+}
+
+/// Every example of every format, good and bad, as it is and sealed, whole and in pieces: a gate before a target of its
+/// vendor allocates nothing once it stands and has made room for the input, any other nothing from its early verdict on, and
+/// what the target says back allocates nothing at all.
+#[test]
+fn a_gate_that_has_reserved_allocates_nothing() {
+    let foreign = target(2);
+    let (mut streams, mut judged, mut answers, mut most) = (0, 0, 0, 0);
+    let mut see =
+        |name: &str, stream: &[u8], target: Option<Arc<Target>>, options: &Options, own: bool, chunk: usize| {
+            let mut gate = Gate::new(VENDORS, target, options.clone());
+            gate.reserve().unwrap();
+            let (mut start, mut end, mut before) = (0, chunk.min(stream.len()), 0);
+            let mut at_verdict = None;
+            loop {
+                gate.reserve_for(&stream[start..end]).unwrap();
+                let ((used, need, verdict, finished), calls, peak) = measured(|| {
+                    let step = gate.step(&stream[start..end], end == stream.len());
+                    let (need, verdict) =
+                        (matches!(step.event, Output::Need(_)), matches!(step.event, Output::Verdict));
+                    (step.used, need, verdict, matches!(step.event, Output::Finished))
+                });
+                let behind = at_verdict.is_some();
+                assert!(calls == 0 || !(own || behind), "{name}: {calls} at {start}, behind the verdict: {behind}");
+                most = most.max(peak);
+                before += calls;
+                start += used;
+                if verdict {
+                    at_verdict.get_or_insert(before);
+                }
+                if verdict || finished {
+                    for stage in AnswerStage::ALL {
+                        let (length, calls, _) = measured(|| gate.write_answer(stage, usize::MAX, &mut |_| {}));
+                        assert_eq!(calls, 0, "{name}: {length:?}");
+                        assert_eq!(length, gate.answer(stage).map(|answer| answer.to_bytes().len()), "{name}");
+                        answers += usize::from(length.is_some());
+                    }
+                }
+                if need {
+                    end = (end + chunk).min(stream.len());
+                }
+                if finished {
+                    break;
+                }
+            }
+            streams += 1;
+            judged += usize::from(at_verdict.is_some());
+        };
+    for example in listed::examples() {
+        let name = format!("{}/{}", example.vendor, example.file);
+        let own = example.target.as_ref().is_some_and(|target| target.vendor() == example.vendor);
+        for (options, stream) in forms(&example) {
+            let reading_on = Options { read_on: true, ..options.clone() };
+            for chunk in [stream.len().max(1), 4096, 61] {
+                if stream.len() / chunk > 400 {
+                    continue;
+                }
+                see(&name, &stream, example.target.clone(), &options, own, chunk);
+                see(&name, &stream, example.target.clone(), &reading_on, own, chunk);
+                see(&name, &stream, None, &options, false, chunk);
+                see(&name, &stream, Some(foreign.clone()), &reading_on, example.vendor == "mtty", chunk);
+            }
+        }
+    }
+    for header in headers() {
+        let (stream, _) = envelope(&header, u32::try_from(header.len()).unwrap());
+        for chunk in [stream.len(), 1000] {
+            see("a header", &stream, Some(foreign.clone()), &Options::default(), true, chunk);
+        }
+    }
+    say(&format!(
+        "{streams} streams and {answers} answers, {judged} judged; {most} bytes at the most before a verdict"
+    ));
+    // What `Gate::reserve_for` looks for.
+    assert!(most <= 80 << 10);
+    assert!(streams > 5000 && judged > 3000 && answers > 5000);
 }
 
 /// The header, one frame, what the format holds, and what the gate is made of.

@@ -4,10 +4,10 @@
 mod support;
 
 use support::{fixture, path, profile, seal, target};
-use transire_core::attribute::Attributes;
+use transire_core::attribute::{Attributes, Text, VENDOR, Value};
 use transire_core::format::Phase;
 use transire_core::gate::{Gate, Options, Output, PushGate};
-use transire_core::profile::Profile;
+use transire_core::profile::{Profile, ProfileBuilder};
 use transire_core::seal::{Flow, SealEvent, Sealing};
 use transire_core::sealed::{Answer, AnswerStage, Digest, Identity, SealOptions};
 use transire_core::vendors::VENDORS;
@@ -70,7 +70,10 @@ struct Destination {
 
 impl Destination {
     fn of(ports: u64) -> Self {
-        let options = Options { exact: false, ..Options::default() };
+        Self::with(ports, Options { exact: false, ..Options::default() })
+    }
+
+    fn with(ports: u64, options: Options) -> Self {
         Self { gate: PushGate::new(Gate::new(VENDORS, Some(target(ports)), options)), delivered: Vec::new() }
     }
 
@@ -139,6 +142,33 @@ fn the_wrong_target_says_so_at_once_and_the_source_gives_up() {
         assert!(destination.delivered.is_empty());
         let last = source.hear(&destination.answer(AnswerStage::Final).unwrap());
         assert_eq!((last.outcome(), last.is_complete()), (Outcome::Incompatible, false));
+    }
+}
+
+#[test]
+fn what_pre_copy_gave_alone_tells_the_wrong_target() {
+    // The header says no more than the vendor: that the target has other ports is in the device's own bytes.
+    let mut silent = ProfileBuilder::new();
+    silent.set(VENDOR, &Value::Text(Text::constant("mtty")).to_owned());
+    let silent = silent.build(&|vendor| VENDORS.dictionary(vendor)).unwrap();
+    for (at, (ports, initial, _)) in states().into_iter().enumerate() {
+        for (ours, outcome, reasons) in [
+            (ports, Outcome::Unknown, &["nr_ports.not-in-profile"][..]),
+            (3 - ports, Outcome::Incompatible, &["nr_ports.not-equal", "nr_ports.not-in-profile"]),
+        ] {
+            let mut source = Source::begin(silent.clone(), [u8::try_from(at).unwrap(); 16]);
+            let options = Options { exact: false, admit_unknown: true, ..Options::default() };
+            let mut destination = Destination::with(ours, options);
+            let header = source.send(Phase::Initial, &[], Flow::Flush);
+            destination.receive(&header, false);
+            let early = source.hear(&destination.answer(AnswerStage::Early).unwrap());
+            assert_eq!(early.outcome(), Outcome::Unknown, "the header leaves it open, and the target lives with that");
+            destination.receive(&source.send(Phase::Initial, &initial, Flow::Flush), false);
+            let early = source.hear(&destination.answer(AnswerStage::Early).unwrap());
+            assert_eq!((early.stage(), early.outcome()), (AnswerStage::Early, outcome));
+            assert_eq!(early.reasons().collect::<Vec<_>>(), reasons);
+            assert!(destination.delivered.is_empty());
+        }
     }
 }
 
@@ -244,7 +274,7 @@ fn an_answer_is_no_stream() {
             let gate = gate.gate();
             assert_eq!((gate.format(), gate.verdict().outcome()), (Some("answer"), expected));
             assert!(gate.is_finished() && !gate.is_complete() && !gate.is_judged() && !judged);
-            assert!(gate.source().value(transire_core::attribute::VENDOR).is_none(), "it describes no device");
+            assert!(gate.source().value(VENDOR).is_none(), "it describes no device");
             if target.is_some() {
                 let reason = gate.verdict().reasons()[0];
                 assert_eq!((reason.id.text(), reason.offset()), ("format.describes-target", Some(20)));

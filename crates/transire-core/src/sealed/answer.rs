@@ -10,12 +10,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::attribute::{
-    ANSWER_COMPLETE, ANSWER_OUTCOME, ANSWER_REASONS, ANSWER_STAGE, ANSWERS, MEMBERS_MAX, Malformed, OwnedValue,
-    STREAM_ID, Text, Type, VENDOR, Value,
+    ANSWER_COMPLETE, ANSWER_OUTCOME, ANSWER_REASONS, ANSWER_STAGE, ANSWERS, AttributeId, MEMBERS_MAX, STREAM_ID, Text,
+    Type, VENDOR, Value,
 };
-use crate::bytes::{Reader, widen};
-use crate::profile::{ATTRIBUTE_HEAD, Attribute, Header, ProfileBuilder};
-use crate::prologue::{Content, PROLOGUE_LEN, Prologue};
+use crate::bytes::{Reader, index, widen};
+use crate::checksum::Crc32c;
+use crate::profile::{ATTRIBUTE_HEAD, Attribute, Header};
+use crate::prologue::{Content, HEADER_MAX, PROLOGUE_LEN, Prologue};
+use crate::report::ReasonName;
 use crate::verdict::{Datum, Outcome, Reason, Verdict, reasons};
 
 use super::reader::open;
@@ -71,17 +73,116 @@ impl Identity {
     }
 
     fn in_header(header: &[u8], prologue_crc: u32) -> Option<Self> {
+        Named::in_header(header, prologue_crc).map(Self::from)
+    }
+
+    fn named(&self) -> Named<'_> {
+        Named { vendor: &self.vendor, stream_id: self.stream_id, prologue_crc: self.prologue_crc }
+    }
+}
+
+impl From<Named<'_>> for Identity {
+    fn from(Named { vendor, stream_id, prologue_crc }: Named<'_>) -> Self {
+        Self { vendor: vendor.into(), stream_id, prologue_crc }
+    }
+}
+
+/// An [`Identity`] that lies in a header.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Named<'a> {
+    vendor: &'a str,
+    stream_id: [u8; 16],
+    prologue_crc: u32,
+}
+
+impl<'a> Named<'a> {
+    /// What a header that is well formed names its stream by.
+    pub(super) fn in_header(header: &'a [u8], prologue_crc: u32) -> Option<Self> {
         let (mut vendor, mut stream_id) = (None, None);
         let mut reader = Reader::new(header);
         while let Ok(attribute) = Attribute::read(&mut reader) {
             match (attribute.id, attribute.value()) {
-                (VENDOR, Some(Value::Text(name))) => vendor = Some(name.as_str().into()),
+                (VENDOR, Some(Value::Text(name))) => vendor = Some(name.as_str()),
                 (STREAM_ID, Some(Value::Bytes(bytes))) => stream_id = bytes.try_into().ok(),
                 _ => {}
             }
         }
         Some(Self { vendor: vendor?, stream_id: stream_id?, prologue_crc })
     }
+}
+
+/// What an answer says, and how it is written: the mirror of [`Answer::read`]. Nothing is kept and nothing allocated, so
+/// that a gate has its answer where there is no memory: the ids are put in order by looking for the next one each time.
+pub(crate) struct Words<'a, I> {
+    pub(crate) named: Named<'a>,
+    pub(crate) stage: AnswerStage,
+    pub(crate) outcome: Outcome,
+    pub(crate) complete: bool,
+    /// In any order, and more than once.
+    pub(crate) ids: I,
+}
+
+impl<'a, I: Iterator<Item = ReasonName<'a>> + Clone> Words<'a, I> {
+    /// How many bytes the answer has; those go to `out`, one piece behind the other, where there are at most `most`.
+    /// `None` for a header that is longer than one may be.
+    pub(crate) fn write(&self, most: usize, out: &mut dyn FnMut(&[u8])) -> Option<usize> {
+        let (mut length, mut checksum) = (0_usize, Crc32c::new());
+        self.header(&mut |bytes| {
+            length = length.saturating_add(bytes.len());
+            checksum.update(bytes);
+        });
+        let prologue = Prologue::before(Content::Answer, length, checksum.value())?;
+        let length = length.saturating_add(PROLOGUE_LEN);
+        if length <= most {
+            out(&prologue.write());
+            self.header(out);
+        }
+        Some(length)
+    }
+
+    /// The bytes of the header.
+    fn header(&self, out: &mut dyn FnMut(&[u8])) {
+        let mut attribute = |id: AttributeId, kind: Type, value: &[u8]| {
+            head(id, kind, value.len(), out);
+            out(value);
+        };
+        attribute(VENDOR, Type::Text, self.named.vendor.as_bytes());
+        attribute(STREAM_ID, Type::Bytes, &self.named.stream_id);
+        attribute(ANSWERS, Type::Uint, &u64::from(self.named.prologue_crc).to_le_bytes());
+        attribute(ANSWER_STAGE, Type::Text, self.stage.name().as_bytes());
+        attribute(ANSWER_OUTCOME, Type::Text, self.outcome.name().as_bytes());
+        attribute(ANSWER_COMPLETE, Type::Bool, &[u8::from(self.complete)]);
+        let length = |id: &ReasonName<'_>| id.parts().iter().map(|part| part.len()).sum::<usize>();
+        let lengths = self.ascending().map(|id| length(&id).saturating_add(2));
+        let whole = lengths.fold(0_usize, usize::saturating_add);
+        if whole > 0 {
+            head(ANSWER_REASONS, Type::Set, whole.saturating_add(1), out);
+            out(&[Type::Text.code()]);
+            for id in self.ascending() {
+                // An id of 64 KiB makes the header longer than one may be.
+                out(&u16::try_from(length(&id)).unwrap_or(u16::MAX).to_le_bytes());
+                id.parts().iter().for_each(|part| out(part.as_bytes()));
+            }
+        }
+    }
+
+    /// The ids as they are written: in the order of their bytes, each once, and no more than a set has.
+    fn ascending(&self) -> impl Iterator<Item = ReasonName<'a>> {
+        let mut last: Option<ReasonName<'a>> = None;
+        let next = core::iter::from_fn(move || {
+            let behind = self.ids.clone().filter(|id| last.is_none_or(|last| last.order(id).is_lt()));
+            last = behind.min_by(ReasonName::order);
+            last
+        });
+        next.fuse().take(MEMBERS_MAX)
+    }
+}
+
+/// The head of an attribute.
+fn head(id: AttributeId, kind: Type, length: usize, out: &mut dyn FnMut(&[u8])) {
+    out(&id.0.to_le_bytes());
+    out(&[kind.code(), 0]);
+    out(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
 }
 
 /// What the target of a sealed stream says to its source. One that exists is well formed and does not contradict itself.
@@ -109,26 +210,17 @@ impl Answer {
         complete: bool,
         ids: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, Reason> {
-        let wrong = |id| move |_| Reason::new(reasons::ATTRIBUTE_VALUE).about(id);
-        let text = |id, text| Text::new(text).map(Value::Text).ok_or(Malformed::Content).map_err(wrong(id));
-        let mut builder = ProfileBuilder::new();
-        builder.set(VENDOR, &text(VENDOR, &identity.vendor)?.to_owned());
-        builder.set(STREAM_ID, &Value::Bytes(&identity.stream_id).to_owned());
-        builder.set(ANSWERS, &Value::Uint(u64::from(identity.prologue_crc)).to_owned());
-        builder.set(ANSWER_STAGE, &text(ANSWER_STAGE, stage.name())?.to_owned());
-        builder.set(ANSWER_OUTCOME, &text(ANSWER_OUTCOME, outcome.name())?.to_owned());
-        builder.set(ANSWER_COMPLETE, &Value::Bool(complete).to_owned());
-        let mut ids: Vec<&str> = ids.into_iter().collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids.truncate(MEMBERS_MAX);
-        if !ids.is_empty() {
-            let members = ids.into_iter().map(|id| text(ANSWER_REASONS, id)).collect::<Result<Vec<_>, _>>()?;
-            let set = OwnedValue::set(Type::Text, &members).map_err(wrong(ANSWER_REASONS))?;
-            builder.set(ANSWER_REASONS, &set);
+        let ids: Vec<ReasonName<'_>> = ids.into_iter().map(ReasonName::whole).collect();
+        let texts = ids.iter().map(|id| (ANSWER_REASONS, id.parts().concat()));
+        for (id, text) in texts.chain([(VENDOR, identity.vendor.clone())]) {
+            Text::new(&text).ok_or(Reason::new(reasons::ATTRIBUTE_VALUE).about(id))?;
         }
-        let header = builder.header().ok_or(Reason::at(reasons::PROLOGUE_HEADER_LEN, 8))?;
-        Self::of_header(&header, &mut Verdict::new())
+        let words = Words { named: identity.named(), stage, outcome, complete, ids: ids.iter().copied() };
+        let mut bytes = Vec::new();
+        let longest = PROLOGUE_LEN.saturating_add(index(HEADER_MAX));
+        let written = words.write(longest, &mut |piece| bytes.extend_from_slice(piece));
+        written.ok_or(Reason::at(reasons::PROLOGUE_HEADER_LEN, 8))?;
+        Self::read(&bytes, &mut Verdict::new())
     }
 
     /// Reads the bytes of an answer, which must end where the answer ends. Notes go to `notes`; the first error is
@@ -265,7 +357,8 @@ fn missing(header: &Header<'_>, offset: u64) -> Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attribute::{AttributeId, Constraint, DIGEST, PCI_ID, STREAM, find};
+    use crate::attribute::{Constraint, DIGEST, OwnedValue, PCI_ID, STREAM, find};
+    use crate::profile::ProfileBuilder;
     use alloc::vec;
 
     fn identity() -> Identity {

@@ -10,6 +10,7 @@ mod frame;
 mod reader;
 mod writer;
 
+pub(crate) use answer::Words;
 pub use answer::{Answer, AnswerStage, Identity};
 pub use frame::{ABORT_MAX, FRAME_HEAD, FRAME_MAX, Frame, FrameHead, FrameKind};
 pub(crate) use reader::digest_of;

@@ -1,6 +1,7 @@
 //! Reads a sealed stream, a profile or an answer: the header is checked before anything in it is believed, a frame
 //! before any of its payload is handed on.
 
+use alloc::collections::TryReserveError;
 use alloc::string::String;
 
 use crate::attribute::{AttributeId, Attributes, DIGEST, DictionaryOf, PAYLOAD_FORMAT, PAYLOAD_LEN, Text, Value};
@@ -10,12 +11,12 @@ use crate::profile::{ATTRIBUTE_HEAD, Attribute, Header, OwnedHeader, check_heade
 use crate::prologue::{Content, MAGIC, PROLOGUE_LEN, Prologue};
 use crate::verdict::{Datum, Outcome, Reason, Verdict, reasons};
 
-use super::answer::{Identity, Said};
+use super::answer::{Identity, Named, Said};
 use super::frame::check_end;
-use super::{Count, Digest, FRAME_HEAD, FrameHead, FrameKind, OPAQUE, Order, Running};
+use super::{ABORT_MAX, Count, Digest, FRAME_HEAD, FrameHead, FrameKind, OPAQUE, Order, Running};
 
 /// Bytes of header for which room is made beforehand: those of every vendor's full profile. A longer header is held
-/// too, up to [`HEADER_MAX`].
+/// too, up to [`crate::prologue::HEADER_MAX`].
 const HEADER_USUAL: usize = 4096;
 
 /// The prologue, for readers that describe.
@@ -206,9 +207,10 @@ pub struct SealedReader {
     count: Count,
     notes: Verdict,
     told: usize,
-    abort_text: Option<String>,
-    /// Whose header was refused although it is well formed.
-    refused: Option<Identity>,
+    /// What the source said when it gave up; empty for nothing.
+    abort_text: String,
+    /// Whether the header that is held was refused although it is well formed: it only names its stream.
+    refused: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -224,19 +226,6 @@ enum State {
 impl SealedReader {
     /// A reader at the start of a stream. One that describes also emits a record for each structure.
     pub fn new(registry: Registry, describe: bool) -> Self {
-        Self::holding(OwnedHeader::with_capacity(HEADER_USUAL), Running::new(Digest::None), registry, describe)
-    }
-
-    /// Begins again, with the memory that is there.
-    pub fn reset(&mut self) {
-        let mut header = core::mem::take(&mut self.header);
-        header.clear();
-        let mut running = core::mem::take(&mut self.running);
-        running.begin(Digest::None);
-        *self = Self::holding(header, running, self.registry, self.describe);
-    }
-
-    fn holding(header: OwnedHeader, running: Running, registry: Registry, describe: bool) -> Self {
         Self {
             registry,
             describe,
@@ -244,23 +233,45 @@ impl SealedReader {
             attributes: 0,
             state: State::Header,
             offset: 0,
-            header,
+            header: OwnedHeader::with_capacity(HEADER_USUAL),
             content: Content::Sealed,
             prologue_crc: 0,
             digest: Digest::None,
-            running,
+            running: Running::new(Digest::None),
             order: Order::default(),
             count: Count::START,
             notes: Verdict::new(),
             told: 0,
-            abort_text: None,
-            refused: None,
+            abort_text: String::new(),
+            refused: false,
         }
+    }
+
+    /// Makes room for the notes on a header and the longest text of a source that gives up, so that reading a stream
+    /// allocates nothing but for a header above 4 KiB.
+    ///
+    /// # Errors
+    /// The memory is not there.
+    pub fn reserve(&mut self) -> Result<(), TryReserveError> {
+        // Of a header one kind is noted: attributes that nobody knows.
+        self.notes.reserve_notes()?;
+        self.abort_text.try_reserve_exact(index(ABORT_MAX))
+    }
+
+    /// Makes room for the header that the input begins with, where it is longer than usual.
+    ///
+    /// # Errors
+    /// The memory is not there. Nothing was changed.
+    pub fn reserve_for(&mut self, input: &[u8]) -> Result<(), TryReserveError> {
+        if self.state != State::Header || input.len() <= PROLOGUE_LEN + HEADER_USUAL {
+            return Ok(());
+        }
+        self.header.reserve(header_end(input).min(input.len()))
     }
 
     /// The header, from [`Event::Profile`] on.
     pub fn header(&self) -> Option<Header<'_>> {
-        self.header.header()
+        self.header.header().filter(|_| !self.refused)
     }
 
     /// What follows the header.
@@ -285,14 +296,19 @@ impl SealedReader {
 
     /// What the source said when it gave up.
     pub fn abort_text(&self) -> Option<&str> {
-        self.abort_text.as_deref()
+        Some(self.abort_text.as_str()).filter(|text| !text.is_empty())
     }
 
     /// Which stream it is, once its header was found well formed: also where it was refused for something in it that
     /// nobody here knows.
     pub fn identity(&self) -> Option<Identity> {
-        let header = self.header().filter(|_| self.content == Content::Sealed);
-        header.and_then(|header| Identity::of_header(&header, self.prologue_crc)).or_else(|| self.refused.clone())
+        self.named().map(Identity::from)
+    }
+
+    /// The same, without an allocation.
+    pub(crate) fn named(&self) -> Option<Named<'_>> {
+        let header = self.header.header().filter(|_| self.content == Content::Sealed)?;
+        Named::in_header(header.bytes(), self.prologue_crc)
     }
 
     /// Bytes of the stream used so far.
@@ -321,20 +337,24 @@ impl SealedReader {
                 return Step::stay(record);
             }
         }
-        let mut notes = Verdict::new();
-        let (prologue, header) = match read_header(input, eof, self.registry, &mut notes) {
+        self.notes.clear();
+        let (prologue, header) = match read_header(input, eof, self.registry, &mut self.notes) {
             Ok(Ok(opened)) => opened,
             Ok(Err(need)) => return Step::stay(Event::Need(need)),
             Err(reason) => {
+                self.notes.clear();
                 // Of what refuses a header, these come behind the checks of its form. (An unrecognized prologue names no
                 // stream.)
-                if reason.id.outcome() == Outcome::Unrecognized || reason.id == reasons::CONTRADICTS_PAYLOAD {
-                    self.refused = Identity::of_stream(input);
+                if (reason.id.outcome() == Outcome::Unrecognized || reason.id == reasons::CONTRADICTS_PAYLOAD)
+                    && let Ok(Ok((prologue, header))) = open(input, true, Some(Content::Sealed))
+                {
+                    self.refused = true;
+                    self.prologue_crc = prologue.crc;
+                    self.header.hold_unread(header);
                 }
                 return self.fail(reason);
             }
         };
-        self.notes = notes;
         self.content = prologue.content;
         self.prologue_crc = prologue.crc;
         self.digest = digest_of(&header).unwrap_or_default();
@@ -427,7 +447,7 @@ impl SealedReader {
                     let at = at + widen(FRAME_HEAD);
                     return self.fail(Reason::at(reasons::ABORT_TEXT, at).spanning(at, head.len));
                 }
-                self.abort_text = text.map(|text| text.as_str().into());
+                self.abort_text.push_str(text.map_or("", Text::as_str));
                 let reason = Reason::at(reasons::STREAM_ABORTED, at);
                 self.state = State::Failed(reason);
                 self.use_up(used, Event::Finding(reason))
