@@ -4,8 +4,9 @@
 //! no payload leaves before the early verdict admits it, no sealed byte before its frame's checksum is right, and only a
 //! stream that was read to its end without a finding is complete.
 //!
-//! Memory: the gate itself holds the header of a sealed stream (at most 64 KiB) and what the payload's format must see
-//! before it may release a byte ([`crate::format::Hold`]); [`PushGate`] holds one frame or record besides.
+//! Memory: the gate itself holds the header of a sealed stream (at most 64 KiB), what the payload's format must see before
+//! it may release a byte ([`crate::format::Hold`]), and 16 KiB for the digest, which is made of stretches of that length;
+//! [`PushGate`] holds one frame or record besides.
 
 pub mod migration;
 
