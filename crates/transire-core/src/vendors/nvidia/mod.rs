@@ -473,13 +473,13 @@ pub static RULES: RuleTable = RuleTable {
             )
         },
         managers(DRIVER_VERSION, RHEL_9_4, Mismatch::Refuse, Absent::Unknown, IDENTICAL_ON_9_4),
-        // Where a version of three numbers loses leading zeros, the text does not.
-        managers(DRIVER_BUILD, BUILDS_ON_9_4, Mismatch::Refuse, Absent::Ignore, IDENTICAL_ON_9_4),
         Rule {
             when: Some(MAY_DIFFER),
             ..rule(DRIVER_VERSION, Compare::Own(noted_difference), Absent::Ignore, MAY_DIFFER_FROM_9_6)
         },
         managers(DRIVER_VERSION, OTHERWISE, Mismatch::Administrator, Absent::Unknown, SAME_VERSION),
+        // Where a version of three numbers loses leading zeros, the text does not.
+        managers(DRIVER_BUILD, BUILDS_ON_9_4, Mismatch::Refuse, Absent::Ignore, IDENTICAL_ON_9_4),
         managers(DRIVER_BUILD, BUILDS_OTHERWISE, Mismatch::Administrator, Absent::Ignore, SAME_VERSION),
         // Of the source's guest and the target's manager.
         Rule {
