@@ -262,14 +262,14 @@ fn when(holds: bool, otherwise: ReasonId) -> Comparison {
 pub fn compare_values(compare: &Compare, pair: &Pair<'_>) -> Comparison {
     use Value::{Map, Mask, PciId, Range, Ratio, Set, Text, Uint, Version};
     let (source, target) = (pair.source, pair.target);
-    let equal = source == target && source != Value::Unknown;
+    let equal = || source == target && source != Value::Unknown;
     match compare {
         Compare::Ignore => Comparison::Match,
-        Compare::Equal => when(equal, reasons::NOT_EQUAL),
+        Compare::Equal => when(equal(), reasons::NOT_EQUAL),
         Compare::OneOf => {
             let holds = match (source, target) {
                 (Text(_) | Uint(_) | PciId(_), Set(set)) => set.contains(source),
-                _ => equal,
+                _ => equal(),
             };
             when(holds, reasons::NOT_ONE_OF)
         }
@@ -310,7 +310,7 @@ pub fn compare_values(compare: &Compare, pair: &Pair<'_>) -> Comparison {
                 if target.major.checked_sub(source.major).is_some_and(|ahead| ahead <= *newer));
             when(holds, reasons::BRANCH)
         }
-        Compare::Is(value) => when(equal && source == *value, reasons::NOT_IS),
+        Compare::Is(value) => when(equal() && source == *value, reasons::NOT_IS),
         Compare::NotPair(pairs) => {
             let passes = |(of_source, of_target): &(Value<'_>, Value<'_>)| {
                 let known = of_source.kind() == source.kind() && of_target.kind() == target.kind();
