@@ -331,7 +331,7 @@ fn every_capture_is_walked_to_its_last_byte() {
         assert_eq!(reader.offset(), input.len() as u64, "{name}");
     }
     say(&format!("{} captures walked to their last byte", captures.len()));
-    assert_eq!(captures.len(), 37);
+    assert_eq!(captures.len(), 40);
 }
 
 /// The channels of each capture with a VFIO device, and what its devices' streams are, as the kernel had them.

@@ -99,7 +99,10 @@ struct Known {
 enum State {
     Chunk,
     /// In the bits of a chunk, so many bytes of them to come; whether it is the last of its run.
-    Bits { left: u64, is_last: bool },
+    Bits {
+        left: u64,
+        is_last: bool,
+    },
     /// Behind the last chunk of a run.
     Over,
 }

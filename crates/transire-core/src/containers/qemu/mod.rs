@@ -40,8 +40,8 @@ mod wire;
 pub use bitmap::{BITMAPS_MAX, BITS_MAX, Bitmaps};
 pub use description::{DEPTH_MAX, DESCRIPTION_MAX, Described, Description, SECTIONS_MAX};
 pub use event::{
-    Bitmap, Block, Channel, Command, ConfigLayout, Event, Head, Item, Kind, Message, Packet, Record, Region, Section, Sizing,
-    Step, Tag,
+    Bitmap, Block, Channel, Command, ConfigLayout, Event, Head, Item, Kind, Message, Packet, Record, Region, Section,
+    Sizing, Step, Tag,
 };
 pub use ram::{BLOCKS_MAX, Ram};
 pub use stream::{Configuration, HANDLERS_MAX, Handler, MACHINE_MAX, QemuReader};

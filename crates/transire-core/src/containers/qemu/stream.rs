@@ -102,6 +102,8 @@ pub struct QemuReader {
     section: Option<Open>,
     package: Option<u64>,
     postcopy: bool,
+    /// Whether RAM may end a second time: behind the package of a postcopy of bitmaps alone, QEMU ends it again.
+    ends_again: bool,
     /// Whether a live handler has gone on after its setup: all are set up before that.
     iterating: bool,
     /// How many live handlers were set up and have not ended.
@@ -225,6 +227,7 @@ impl QemuReader {
             section: None,
             package: None,
             postcopy: false,
+            ends_again: false,
             iterating: false,
             live: 0,
             full: Vec::new(),
@@ -518,6 +521,7 @@ impl QemuReader {
         if let Some(end) = self.package {
             if self.offset == end {
                 self.package = None;
+                self.ends_again = !self.mode.postcopy;
                 return Ok((0, Event::Item(Item::PackageEnd { offset: end })));
             }
             if self.offset > end {
@@ -623,8 +627,10 @@ impl QemuReader {
         let seen = handler.seen;
         // QEMU reads them as what they are in a section of any type, and writes none that is FULL.
         let is_bitmaps = handler.name == bitmap::NAME;
+        let is_ram = handler.name == b"ram" && head.kind != Kind::Full;
         let in_order = match head.kind {
             Kind::Start => !seen.has(Kind::Start) && !seen.has(Kind::Full) && !self.iterating,
+            Kind::End if is_ram && seen.has(Kind::End) => core::mem::take(&mut self.ends_again),
             Kind::Part | Kind::End => seen.has(Kind::Start) && !seen.has(Kind::End),
             Kind::Full if is_bitmaps => false,
             // Before anything goes on (early setup), or behind everything that is live; with postcopy, in its package.
@@ -637,10 +643,9 @@ impl QemuReader {
         if head.kind == Kind::Start && !seen.has(Kind::Start) {
             self.live = self.live.saturating_add(1);
         }
-        let is_last = head.kind == Kind::End && in_order;
+        let is_last = head.kind == Kind::End && in_order && !seen.has(Kind::End);
         handler.seen.add(head.kind);
         self.iterating |= matches!(head.kind, Kind::Part | Kind::End);
-        let is_ram = handler.name == b"ram" && head.kind != Kind::Full;
         let is_vfio = handler.device.is_some();
         let size = if head.kind == Kind::Full { self.described_size(head.handler) } else { None };
         let (sized, state) = match size {
