@@ -266,7 +266,14 @@ fn altered_ends(parts: &Parts) -> Vec<Altered> {
             Some(("qemu.bitmap-name", 0)),
             Did::Lost,
         ),
-        of("no names", 0, &[&Made::default().u8(BITS).bits(0, 32_768, 32).0], Some(("qemu.bitmap-name", 0)), Did::Lost),
+        // Goes on with the last one of the START section; the next chunk does not.
+        of(
+            "no names",
+            0,
+            &[&Made::default().u8(BITS).bits(0, 32_768, 32).0],
+            Some(("qemu.bitmap-name", 53)),
+            Did::Lost,
+        ),
         of(
             "a node alone",
             1,

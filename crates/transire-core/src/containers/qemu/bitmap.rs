@@ -346,16 +346,16 @@ impl BitmapWalk {
         let wrong = |found, required| {
             Reason::at(reasons::BITMAP_BITS, piece.at).spanning(piece.at, 12).because(found, required)
         };
+        // A loader loses the upper bits of such a number, too.
+        let first = piece.sector << SECTOR_BITS;
+        if piece.sectors > 0 && !first.is_multiple_of(granularity.saturating_mul(WORD)) {
+            return Err(wrong(Datum::Wire(piece.sector), Datum::Word("a whole number of words")).into());
+        }
         if is_completed {
             self.find(wrong(Datum::None, Datum::Word("none behind its completion")), told);
         }
         if piece.sector != next {
             self.find(wrong(Datum::Wire(piece.sector), Datum::Wire(next)), told);
-        }
-        // A loader loses the upper bits of such a number, too.
-        let first = piece.sector << SECTOR_BITS;
-        if piece.sectors > 0 && !first.is_multiple_of(granularity.saturating_mul(WORD)) {
-            return Err(wrong(Datum::Wire(piece.sector), Datum::Word("a whole number of words")).into());
         }
         let bits = (u64::from(piece.sectors) << SECTOR_BITS).div_ceil(granularity);
         let needed = bits.div_ceil(WORD).saturating_mul(WORD / 8);
