@@ -141,6 +141,15 @@ fn live_state_is_not_withheld() {
     assert_eq!(most, (state.len(), 0));
 }
 
+#[test]
+fn streams_with_bitmaps_pass_whole() {
+    for name in ["qemu/q72-microvm-bitmaps.bin", "qemu/q72-microvm-bitmaps-none.bin"] {
+        let input = capture(name);
+        let seen = hold(&input, Some(&[]), &[2, 1000]);
+        assert_eq!((seen.complete, seen.passed), (true, input.len()), "{name}: {seen:?}");
+    }
+}
+
 /// A stream that leads the destination to run without the device, or without all of it, past a gate that trusts its search.
 struct Hostile {
     what: &'static str,

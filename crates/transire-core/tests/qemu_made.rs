@@ -276,7 +276,7 @@ fn the_description_is_held_against_the_sections() {
     let instance = json.replace(r#""instance_id": 0"#, r#""instance_id": 1"#);
     assert_eq!(said(&described(cpu(40, 5), &instance).0)[0], ("qemu.description", at));
 
-    let description = transire_core::containers::qemu::Description::read(json.as_bytes()).unwrap();
+    let description = Description::read(json.as_bytes()).unwrap();
     let reader = QemuReader::main().described_by(description);
     let (walk, _) = read(&reader, &good.0);
     assert_eq!((walk.findings.len(), walk.failed), (0, None));
@@ -324,7 +324,7 @@ fn sections_without_footers_are_sized_by_rule_or_description_only() {
     let json = r#"{"devices": [{"name": "0000:00:04.0/vfio", "instance_id": 0, "fields": [{"size": 4132}]},
         {"name": "cpu", "instance_id": 0, "fields": [{"name": "a", "size": 9}]}]}"#;
     let described = unsized_.u8(6).u32(u32::try_from(json.len()).unwrap()).bytes(json.as_bytes());
-    let description = transire_core::containers::qemu::Description::read(json.as_bytes()).unwrap();
+    let description = Description::read(json.as_bytes()).unwrap();
     let (walk, _) = read(&QemuReader::main().described_by(description), &described.0);
     assert_eq!((walk.findings, walk.failed), (vec![], None));
 }

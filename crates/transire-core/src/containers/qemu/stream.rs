@@ -304,7 +304,7 @@ impl QemuReader {
         self.bitmaps.names(bitmap)
     }
 
-    /// Whether the stream has commands of postcopy.
+    /// Whether the stream has commands of postcopy, or announces one of RAM. That bitmaps could come later is no such.
     pub const fn is_postcopy(&self) -> bool {
         self.postcopy
     }
@@ -707,9 +707,11 @@ impl QemuReader {
             _ => self.state = if length == 0 { State::Body } else { State::Arguments(u64::from(length)) },
         }
         if name.starts_with("POSTCOPY") {
-            self.postcopy = true;
-            // Without its 16 bytes it is not RAM that the destination is told to expect later.
-            self.mode.postcopy |= *name == "POSTCOPY_ADVISE" && length > 0;
+            // Without its 16 bytes it is not RAM that the destination is told to expect later, but dirty bitmaps; they may
+            // still come before the guest runs.
+            let advises = *name == "POSTCOPY_ADVISE";
+            self.postcopy |= !advises || length > 0;
+            self.mode.postcopy |= advises && length > 0;
         }
         let command = Command { offset: self.offset, number, name, length, package };
         Ok((used(&bytes, self.offset), Event::Item(Item::Command(command))))
