@@ -120,7 +120,7 @@ def test_what_a_destination_sent_back_is_read(name: str) -> None:
 
 def test_there_are_captures_of_all_shapes() -> None:
     groups = migrations()
-    assert sum(map(len, groups)) == 33
+    assert sum(map(len, groups)) == 36
     assert sum(len(group) > 1 for group in groups) >= 4
     assert any("mapped-ram" in group[0] for group in groups)
 
@@ -859,3 +859,32 @@ def test_explain_knows_the_reasons_of_containers() -> None:
     assert ran.returncode == 0
     assert b"incompatible, exit code 1" in ran.stdout
     assert {"qemu.footer", "libvirt.compressed"} <= set(transire.reason_ids())
+
+
+def test_dirty_bitmaps_are_listed_and_summed_up() -> None:
+    contents = transire.inspect(capture("qemu/q72-microvm-bitmaps.bin")).container
+    assert contents is not None
+    start, end = (part for part in contents.parts if part.name == "dirty-bitmap")
+    assert [(part.kind, part.name) for part in start.parts] == [
+        ("bitmap", "first/stopped"),
+        ("bitmap", "first/fine"),
+        ("bitmap", "second/kept"),
+    ]
+    assert (start.sized, end.sized, contents.searched) == ("rule", "rule", 0)
+    assert contents.capabilities == []
+    assert contents.bitmaps == {
+        "bitmaps": 3,
+        "nodes": 2,
+        "completed": 3,
+        "pieces": 4,
+        "bytes": 32 + 3 * 1024,
+        "zero_pieces": 3,
+        "runs": 2,
+    }
+    assert contents.to_dict()["bitmaps"] == contents.bitmaps
+    later = transire.inspect(capture("qemu/q72-microvm-bitmaps-postcopy.bin")).container
+    assert later is not None
+    assert later.capabilities == ["postcopy"]
+    assert later.bitmaps == contents.bitmaps | {"runs": 3}
+    for name in ("bitmaps", "bitmaps-none"):
+        assert transire.verify(capture(f"qemu/q72-microvm-{name}.bin"), {}).outcome is Outcome.COMPATIBLE

@@ -141,6 +141,15 @@ fn live_state_is_not_withheld() {
     assert_eq!(most, (state.len(), 0));
 }
 
+#[test]
+fn streams_with_bitmaps_pass_whole() {
+    for name in ["qemu/q72-microvm-bitmaps.bin", "qemu/q72-microvm-bitmaps-none.bin"] {
+        let input = capture(name);
+        let seen = hold(&input, Some(&[]), &[2, 1000]);
+        assert_eq!((seen.complete, seen.passed), (true, input.len()), "{name}: {seen:?}");
+    }
+}
+
 /// A stream that leads the destination to run without the device, or without all of it, past a gate that trusts its search.
 struct Hostile {
     what: &'static str,
@@ -199,6 +208,13 @@ fn hostile() -> Vec<Hostile> {
         "qemu.section-order",
     );
     add("an end inside a page behind RAM", page(bare()), paged(), "qemu.section-order");
+    // The same in the bits of a bitmap, which have a length: to the walk and to the destination they are bits.
+    let hidden = Made::default().footer(3).u8(2).u32(1).u64(0x08).text("pc.ram").bytes(&[4; 8]).footer(3).u8(0);
+    let mut hidden = hidden.0;
+    hidden.resize(64, 5);
+    let bits = Made::new(&[]).ram(4).head(1, 3, "dirty-bitmap", 1).u8(0x1d).text("a").text("b").u32(512).u8(0);
+    let bits = bits.footer(3).ram_end().u8(3).u32(3).u8(0x40).u64(0).u32(64 * 8).u64(64).bytes(&hidden);
+    add("an end inside the bits of a bitmap", bits.u8(0x21).footer(3), cpu(), "qemu.device-missing");
     // A machine without footers. The walk takes the first section for one with them.
     let none = Made::default().bytes(b"QEVM").u32(3).head(4, 5, CPU, 1).bytes(&[1; 8]).u8(0).bytes(&[1; 8]).footer(5);
     add("no footers", none, Machine { footers: false, ..cpu() }, "qemu.unsized");
@@ -309,6 +325,8 @@ fn write_seeds() {
     let early = full(Made::new(&[]), 5, CPU, &[0x7e, 1, 2, 3, 4, 0, 9, 9]).ram(4).ram_end();
     write("early", &full(early, 6, "timer", &[1; 8]).end().0);
     let captured = capture("qemu-vfio/pc-mtty1.stream");
+    let bitmaps = capture("qemu/q72-microvm-bitmaps.bin");
+    write("bitmaps", &bitmaps[..=runs_at(&bitmaps).0.unwrap()]);
     // Without its description, for speed.
     write("captured", &captured[..=runs_at(&captured).0.unwrap()]);
 }

@@ -86,7 +86,13 @@ fn truncations(reader: QemuReader, input: &[u8]) -> Vec<(usize, Event<'static>)>
 
 #[test]
 fn a_stream_that_is_cut_at_any_byte_is_truncated() {
-    for name in ["qemu-vfio/pc-mtty1.stream", "qemu-vfio/pc-mtty2-multifd-devstate.channel0.to-destination.bin"] {
+    let names = [
+        "qemu-vfio/pc-mtty1.stream",
+        "qemu-vfio/pc-mtty2-multifd-devstate.channel0.to-destination.bin",
+        "qemu/q72-microvm-bitmaps.bin",
+        "qemu/q72-microvm-bitmaps-none.bin",
+    ];
+    for name in names {
         let input = capture(name);
         let found = Description::find(&input).unwrap();
         let mut ends = Vec::new();
@@ -104,7 +110,7 @@ fn a_stream_that_is_cut_at_any_byte_is_truncated() {
         // Complete for QEMU: all sections are there, and only the description is not.
         assert_eq!(ends, [found.start - 5], "{name}");
     }
-    say("two streams are truncated at every byte");
+    say(&format!("{} streams are truncated at every byte", names.len()));
 }
 
 #[test]

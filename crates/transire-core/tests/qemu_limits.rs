@@ -14,7 +14,9 @@ use counting::measured;
 use made::{Made, VFIO, data, setup};
 use transire_core::containers::qemu::assembly::{Assembly, DEVICES_MAX, EXTENTS_MAX};
 use transire_core::containers::qemu::outlook::{Destination, Machine, Slot, WRITE_MAX};
-use transire_core::containers::qemu::{BLOCKS_MAX, Event, HANDLERS_MAX, QemuReader, SECTIONS_MAX, reasons};
+use transire_core::containers::qemu::{
+    BITMAPS_MAX, BLOCKS_MAX, Event, HANDLERS_MAX, QemuReader, SECTIONS_MAX, reasons,
+};
 use transire_core::format::{Between, Driver, Failure, Holds};
 use transire_core::verdict::Reason;
 
@@ -130,6 +132,23 @@ fn tables_of_a_walk_are_bounded() {
     let (told, peak) = endless(QemuReader::main(), &head.0, block);
     assert_eq!(told.map(|reason| reason.id), Some(reasons::RAM_BLOCKS));
     assert!(peak < WALK_MAX, "{BLOCKS_MAX} blocks in {peak} bytes");
+
+    // Dirty bitmaps.
+    let head = Made::new(&[]).head(1, 1, "dirty-bitmap", 1).u8(0x1c).text(&long(0)).text(&long(0)).u32(512).u8(0);
+    let bitmap = |number: u64| {
+        let name = long(number + 1);
+        Some(Made::default().u8(0x1c).text(&name).text(&name).u32(512).u8(0).0)
+    };
+    let (told, peak) = endless(QemuReader::main(), &head.0, bitmap);
+    assert_eq!(told.map(|reason| reason.id), Some(reasons::BITMAP_START));
+    assert!(peak < WALK_MAX, "{BITMAPS_MAX} bitmaps in {peak} bytes");
+    // Pieces of one, without an end; and chunks that are all wrong.
+    for chunk in [Made::default().u8(0x42).u64(0).u32(0), Made::default().u8(0)] {
+        let pieces = |number: u64| (number < 5000).then(|| chunk.0.repeat(1000));
+        let (told, peak) = endless(QemuReader::main(), &head.0, pieces);
+        assert_eq!(told.map(|reason| reason.id), Some(reasons::TRUNCATED));
+        assert!(peak < 1 << 14, "{peak}");
+    }
 
     // FULL sections of one device, over and over.
     let full = |_| Some(Made::default().head(4, 2, VFIO, 1).u64(made::END).footer(2).0);

@@ -10,7 +10,9 @@ mod walk;
 use made::{CONFIG, END, LOAD_READY, Made, SENT, VFIO, channel, config, data, setup, space};
 use transire_core::containers::qemu::assembly::{Assembly, EXTENTS_MAX};
 use transire_core::containers::qemu::pci::{ConfigSpace, Place, skips_vendor_specific};
-use transire_core::containers::qemu::{Event, Item, QemuReader, Sizing, Tag, likeness, multifd_likeness, reasons};
+use transire_core::containers::qemu::{
+    Description, Event, Item, QemuReader, Sizing, Tag, likeness, multifd_likeness, reasons,
+};
 use transire_core::format::Likeness;
 use transire_core::verdict::{Outcome, Reason};
 use walk::{Walk, walk_in};
@@ -274,7 +276,7 @@ fn the_description_is_held_against_the_sections() {
     let instance = json.replace(r#""instance_id": 0"#, r#""instance_id": 1"#);
     assert_eq!(said(&described(cpu(40, 5), &instance).0)[0], ("qemu.description", at));
 
-    let description = transire_core::containers::qemu::Description::read(json.as_bytes()).unwrap();
+    let description = Description::read(json.as_bytes()).unwrap();
     let reader = QemuReader::main().described_by(description);
     let (walk, _) = read(&reader, &good.0);
     assert_eq!((walk.findings.len(), walk.failed), (0, None));
@@ -322,7 +324,7 @@ fn sections_without_footers_are_sized_by_rule_or_description_only() {
     let json = r#"{"devices": [{"name": "0000:00:04.0/vfio", "instance_id": 0, "fields": [{"size": 4132}]},
         {"name": "cpu", "instance_id": 0, "fields": [{"name": "a", "size": 9}]}]}"#;
     let described = unsized_.u8(6).u32(u32::try_from(json.len()).unwrap()).bytes(json.as_bytes());
-    let description = transire_core::containers::qemu::Description::read(json.as_bytes()).unwrap();
+    let description = Description::read(json.as_bytes()).unwrap();
     let (walk, _) = read(&QemuReader::main().described_by(description), &described.0);
     assert_eq!((walk.findings, walk.failed), (vec![], None));
 }
@@ -590,6 +592,13 @@ fn seeds_of_the_fuzz_target_pass() {
     assert!(asked >= 8);
 }
 
+/// A capture up to its description, which is long and of one kind.
+fn without_description(name: &str) -> Vec<u8> {
+    let mut input = walk::capture(name);
+    input.truncate(Description::find(&input).unwrap().start - 5);
+    input
+}
+
 #[test]
 #[ignore = "writes fuzz/corpus/qemu"]
 fn write_seeds() {
@@ -624,6 +633,9 @@ fn write_seeds() {
             Made::new(&[]).ram(1).u8(2).u32(1).u64(0x02).text("pc.ram").u8(0).bytes(&ram).footer(1).ram_end().end(),
         ),
         ("channel", channel().packet(1, 1, &whole).packet(0, 0, &[2; 36])),
+        ("bitmaps", Made(without_description("qemu/q72-microvm-bitmaps.bin"))),
+        ("bitmaps-of-postcopy", Made(walk::capture("qemu/q72-microvm-bitmaps-postcopy.bin"))),
+        ("bitmaps-none", Made(without_description("qemu/q72-microvm-bitmaps-none.bin"))),
         ("return-path", Made(walk::capture("qemu/q100-postcopy.ch0.rev.bin"))),
         ("vectors", Made::new(&[]).ram(1).vfio(1, &setup()).ram_end().vfio(4, &config(256, 9)).end()),
     ];

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use transire_core::containers::libvirt::SaveImage;
 use transire_core::containers::qemu::assembly::Device;
-use transire_core::containers::qemu::{DESCRIPTION_MAX, Head, Item, QemuReader, Ram, Record, Section, Tag};
+use transire_core::containers::qemu::{Bitmaps, DESCRIPTION_MAX, Head, Item, QemuReader, Ram, Record, Section, Tag};
 use transire_core::gate::migration::{Event, Judged, Migration};
 use transire_core::vendors::VENDORS;
 
@@ -31,6 +31,7 @@ pub(crate) struct Contents {
     parts: Vec<Py<Part>>,
     dropped: u64,
     ram: Ram,
+    bitmaps: Bitmaps,
     searched: u64,
     description: Option<String>,
 }
@@ -203,6 +204,16 @@ impl Contents {
         Ok(dict)
     }
 
+    /// Dirty bitmaps, summed up.
+    #[getter]
+    fn bitmaps<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for (name, count) in counts_of_bitmaps(&self.bitmaps) {
+            dict.set_item(name, count)?;
+        }
+        Ok(dict)
+    }
+
     /// The stream's description of itself, as JSON; None where it has none, or it was not asked for.
     #[getter]
     fn description(&self) -> Option<&str> {
@@ -234,6 +245,7 @@ impl Contents {
         dict.set_item("page_bits", self.page_bits)?;
         dict.set_item("capabilities", &self.capabilities)?;
         dict.set_item("ram", self.ram(py)?)?;
+        dict.set_item("bitmaps", self.bitmaps(py)?)?;
         dict.set_item("searched", self.searched)?;
         let parts = self.parts.iter().map(|part| part.get().to_dict(py));
         dict.set_item("parts", parts.collect::<PyResult<Vec<_>>>()?)?;
@@ -265,6 +277,19 @@ const fn counts(ram: &Ram) -> [(&'static str, u64); 17] {
     ]
 }
 
+/// Every count of dirty bitmaps, by name.
+const fn counts_of_bitmaps(bitmaps: &Bitmaps) -> [(&'static str, u64); 7] {
+    [
+        ("bitmaps", bitmaps.bitmaps),
+        ("nodes", bitmaps.nodes),
+        ("completed", bitmaps.completed),
+        ("pieces", bitmaps.pieces),
+        ("bytes", bitmaps.bytes),
+        ("zero_pieces", bitmaps.zero_pieces),
+        ("runs", bitmaps.runs),
+    ]
+}
+
 /// Collects what an inspection shows, and writes devices to files.
 pub(crate) struct Inspector {
     structures_max: usize,
@@ -278,6 +303,8 @@ pub(crate) struct Inspector {
     ram: Ram,
     /// The sum of the channel in hand, which is added when the next one begins.
     here: Ram,
+    /// Those of the main channel: no other has any.
+    bitmaps: Bitmaps,
     searched: u64,
     channel: u32,
     position: u64,
@@ -304,6 +331,7 @@ impl Inspector {
             structures_dropped: 0,
             ram: Ram::default(),
             here: Ram::default(),
+            bitmaps: Bitmaps::default(),
             searched: 0,
             channel: 0,
             position: 0,
@@ -357,6 +385,7 @@ impl Inspector {
             parts,
             dropped: self.dropped,
             ram: self.ram,
+            bitmaps: self.bitmaps,
             searched: self.searched,
             description: self
                 .described
@@ -445,6 +474,11 @@ impl Inspector {
                 let name = reader.block_name(block.block).map(text).unwrap_or_default();
                 self.keep(named(plain("block", block.offset, Some(block.length)), name));
             }
+            Item::Bitmap(bitmap) => {
+                let (node, name) = reader.bitmap_names(bitmap.bitmap).unwrap_or_default();
+                let name = format!("{}/{}", text(node), text(name));
+                self.keep(named(plain("bitmap", bitmap.offset, Some(bitmap.length)), name));
+            }
             Item::Record(record) => self.record(record, reader),
             Item::Channel(first) => {
                 let part = plain("channel", self.position, Some(64));
@@ -501,6 +535,9 @@ impl Watch for Inspector {
             Event::Item(item, reader) => {
                 self.item(item, reader);
                 self.here = *reader.ram();
+                if reader.bitmaps().runs > 0 {
+                    self.bitmaps = *reader.bitmaps();
+                }
                 self.searched = self.searched.max(reader.searched());
             }
             Event::Config { layout, .. } => {

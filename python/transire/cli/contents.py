@@ -9,7 +9,7 @@ from transire.cli.failure import printable
 from transire.cli.show import Screen, show_verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from transire import Contents, Device, Inspection, Part
 
@@ -32,7 +32,9 @@ def show_contents(screen: Screen, names: Sequence[str], inspection: Inspection, 
         )
     _show_parts(screen, names, contents)
     screen.line()
-    _show_ram(screen, contents)
+    _show_counts(screen, "RAM", contents.ram)
+    if any(contents.bitmaps.values()):
+        _show_counts(screen, "dirty bitmaps", contents.bitmaps)
     for device in inspection.verdict.devices:
         screen.line()
         _show_device(screen, device, dump=dump)
@@ -97,10 +99,9 @@ def _show_part(screen: Screen, part: Part, width: int, depth: int) -> None:
         _show_part(screen, inner, width, depth + 1)
 
 
-def _show_ram(screen: Screen, contents: Contents) -> None:
-    counts = {name.replace("_", " "): count for name, count in contents.ram.items() if count}
-    told = ", ".join(f"{name} {count}" for name, count in counts.items())
-    screen.line(("RAM", "bold"), ": ", told or "none in these channels")
+def _show_counts(screen: Screen, of: str, counts: Mapping[str, int]) -> None:
+    told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items() if count)
+    screen.line((of, "bold"), ": ", told or "none in these channels")
 
 
 def _show_device(screen: Screen, device: Device, *, dump: bool) -> None:

@@ -9,6 +9,8 @@ pub(crate) enum State {
     Ram,
     /// With so many bytes of PCI configuration.
     Vfio(usize),
+    /// Dirty bitmaps of disks (`migration/block-dirty-bitmap.c`).
+    Bitmaps,
     /// So many bytes, whatever they are.
     Bytes(usize),
 }
@@ -158,6 +160,33 @@ impl Loading<'_> {
                     _ => return Err(Stuck),
                 }
             },
+            State::Bitmaps => loop {
+                let mut flags = input.number(1)?;
+                if flags & 0x80 != 0 {
+                    flags = input.number(1)?;
+                    if flags & 0x80 != 0 {
+                        flags = input.number(2)? & 0xff;
+                    }
+                }
+                for name in [0x08, 0x04] {
+                    if flags & name != 0 && input.text()?.is_empty() {
+                        return Err(Stuck);
+                    }
+                }
+                if flags & 0x10 != 0 {
+                    input.take(5)?;
+                } else if flags & 0x60 == 0x40 {
+                    input.take(12)?;
+                    let length = if flags & 0x02 == 0 { input.length(8)? } else { 0 };
+                    if length > 10 << 10 {
+                        return Err(Stuck);
+                    }
+                    input.take(length)?;
+                }
+                if flags & 0x01 != 0 {
+                    return Ok(());
+                }
+            },
             State::Vfio(space) => loop {
                 match input.number(8)? {
                     SETUP => {}
@@ -178,9 +207,9 @@ impl Loading<'_> {
     }
 }
 
-/// RAM, the VFIO device, and these.
+/// RAM, the VFIO device, dirty bitmaps, and these.
 pub(crate) fn machine(others: &[(&'static str, usize)]) -> Machine {
-    let mut handlers = vec![("ram", State::Ram), (VFIO, State::Vfio(256))];
+    let mut handlers = vec![("ram", State::Ram), (VFIO, State::Vfio(256)), ("dirty-bitmap", State::Bitmaps)];
     handlers.extend(others.iter().map(|(name, length)| (*name, State::Bytes(*length))));
     Machine { footers: true, handlers }
 }

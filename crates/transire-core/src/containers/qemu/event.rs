@@ -79,6 +79,8 @@ pub enum Item {
     SectionEnd(Section),
     /// A block of RAM was announced.
     Block(Block),
+    /// A dirty bitmap of a disk was started.
+    Bitmap(Bitmap),
     /// The head of a record of a VFIO device.
     Record(Record),
     /// The first message of a multifd channel.
@@ -226,6 +228,23 @@ pub struct Region {
     pub bitmap_offset: u64,
     /// Offset of the first page in the file.
     pub pages_offset: u64,
+}
+
+/// A dirty bitmap of a disk, as its backups use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bitmap {
+    /// Its number; the names are with the reader.
+    pub bitmap: u32,
+    /// Offset of the chunk that starts it.
+    pub offset: u64,
+    /// Bytes of this chunk.
+    pub length: u64,
+    /// Bytes of the disk that a bit stands for: a power of two from 512 on.
+    pub granularity: u32,
+    /// Whether writes to the disk go on to be marked in it.
+    pub is_enabled: bool,
+    /// Whether it is stored with the disk.
+    pub is_persistent: bool,
 }
 
 /// What a record of a VFIO device is (`hw/vfio/migration.c`).

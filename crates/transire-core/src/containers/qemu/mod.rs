@@ -17,15 +17,15 @@
 //! | [`reasons`] | what can be wrong |
 //!
 //! Facts: QEMU 7.2 to 10.2, `migration/savevm.c`, `migration/savevm.h`, `migration/vmstate.c`; the other modules name their
-//! own files. Numbers are big-endian. A section has no length: that of RAM and of VFIO devices follows from what they hold,
-//! that of every other device is in the description at the end. A walk that cannot see the description first looks for the
+//! own files. Numbers are big-endian. A section has no length: that of RAM, of dirty bitmaps and of VFIO devices follows from
+//! what they hold, that of every other device is in the description at the end. A walk that cannot see the description first looks for the
 //! section's footer with something plausible behind it, and says so of each section ([`Sizing`]).
 //!
-//! Not walked by rules of their own, and so by their footers: dirty bitmaps of disks, storage attributes and hash tables
-//! of other architectures, disks themselves (until 9.0). Not known: RDMA and COLO, and
-//! VFIO devices as QEMU before 6.0 wrote them, with the configuration before the data.
+//! Not walked by rules of their own, and so by their footers: storage attributes and hash tables of other architectures,
+//! disks themselves (until 9.0). Not known: RDMA and COLO, and VFIO devices as QEMU before 6.0 wrote them, with the configuration before the data.
 
 pub mod assembly;
+mod bitmap;
 mod description;
 mod event;
 mod multifd;
@@ -37,10 +37,11 @@ mod stream;
 mod vfio;
 mod wire;
 
+pub use bitmap::{BITMAPS_MAX, BITS_MAX, Bitmaps};
 pub use description::{DEPTH_MAX, DESCRIPTION_MAX, Described, Description, SECTIONS_MAX};
 pub use event::{
-    Block, Channel, Command, ConfigLayout, Event, Head, Item, Kind, Message, Packet, Record, Region, Section, Sizing,
-    Step, Tag,
+    Bitmap, Block, Channel, Command, ConfigLayout, Event, Head, Item, Kind, Message, Packet, Record, Region, Section,
+    Sizing, Step, Tag,
 };
 pub use ram::{BLOCKS_MAX, Ram};
 pub use stream::{Configuration, HANDLERS_MAX, Handler, MACHINE_MAX, QemuReader};

@@ -4,13 +4,15 @@
 //! are `fixtures/qemu-vfio/acceptance.tsv`. QEMU checks no order and no completeness: a stream whose device data were left
 //! out completes, and the driver's refusal to leave RESUMING only makes QEMU reset the device.
 //!
-//! Not modelled, and left out of the answer: the state of devices that are no VFIO devices, memory that runs out, and what
-//! other threads of multifd do at the same time.
+//! Not modelled, and left out of the answer: the state of devices that are no VFIO devices, disks and with them whether
+//! dirty bitmaps fit (where they do not, QEMU gives them up and completes), memory that runs out, and what other threads of
+//! multifd do at the same time.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::bitmap;
 use super::event::{Block, Event, Head, Item, Kind};
 use super::pci::ConfigSpace;
 use super::reasons;
@@ -131,6 +133,10 @@ pub enum Cause {
     RamBlock,
     /// A record of RAM is malformed.
     RamRecord,
+    /// A chunk of dirty bitmaps is malformed.
+    BitmapChunk,
+    /// A piece of a dirty bitmap is too long to be read.
+    BitmapLength,
     /// A record of a VFIO device has this tag.
     Tag(u64),
     /// The PCI configuration differs in a byte that is compared.
@@ -164,7 +170,7 @@ impl Cause {
     /// The error that QEMU names: "load of migration failed: ...".
     pub const fn error(&self) -> &'static str {
         match self {
-            Self::Truncated => Errno::Eio.message(),
+            Self::Truncated | Self::BitmapLength => Errno::Eio.message(),
             // QEMU hands on what a write to the driver fails with.
             Self::Driver { errno, .. } => errno.message(),
             _ => Errno::Einval.message(),
@@ -196,6 +202,8 @@ impl fmt::Display for Cause {
             }
             Self::RamBlock => f.write_str("a block of RAM that the machine does not have"),
             Self::RamRecord => f.write_str("a malformed record of RAM"),
+            Self::BitmapChunk => f.write_str("a malformed chunk of dirty bitmaps"),
+            Self::BitmapLength => f.write_str("a piece of a dirty bitmap that is too long"),
             Self::Tag(tag) => write!(f, "tag {tag:#x} of a VFIO device"),
             Self::ConfigSpace { offset, found, own } => {
                 write!(f, "configuration byte {offset:#x} is {found:02x}, {own:02x} on the machine")
@@ -245,6 +253,10 @@ const STUMBLES: &[Stumble] = &[
     (reasons::RAM_FLAGS, |_, _| Cause::RamRecord),
     (reasons::RAM_OFFSET, |_, _| Cause::RamRecord),
     (reasons::RAM_LENGTH, |_, _| Cause::RamRecord),
+    (reasons::BITMAP_NAME, |_, _| Cause::BitmapChunk),
+    (reasons::BITMAP_START, |_, _| Cause::BitmapChunk),
+    (reasons::BITMAP_BITS, |_, _| Cause::BitmapChunk),
+    (reasons::BITMAP_LENGTH, |_, _| Cause::BitmapLength),
     (reasons::VFIO_TAG, |tag, _| Cause::Tag(tag)),
     (reasons::VFIO_TAG_UNKNOWN, |tag, _| Cause::Tag(tag)),
     (reasons::VFIO_CONFIG, |_, _| Cause::ConfigRecord),
@@ -422,12 +434,19 @@ impl Destination {
             Some(handlers) => handlers.iter().any(|(known, of)| known == name && *of == instance),
             None => true,
         };
+        let own = match name {
+            bitmap::NAME => Some(bitmap::VERSION),
+            _ => handler.device.map(|_| vfio::VERSION),
+        };
+        // Of bitmaps, an older version is not taken either.
+        let is_old_bitmap = name == bitmap::NAME && head.version < bitmap::VERSION;
         let name = name.to_vec();
         if !known {
             self.fail(Some(head.offset), Cause::UnknownHandler { name, instance });
-        } else if handler.device.is_some() && head.version > vfio::VERSION {
-            let cause = Cause::HandlerVersion { name, found: head.version, own: vfio::VERSION };
-            self.fail(Some(head.offset), cause);
+        } else if let Some(own) = own.filter(|own| head.version > *own) {
+            self.fail(Some(head.offset), Cause::HandlerVersion { name, found: head.version, own });
+        } else if is_old_bitmap {
+            self.fail(Some(head.offset), Cause::BitmapChunk);
         }
     }
 

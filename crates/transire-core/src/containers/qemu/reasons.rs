@@ -29,7 +29,7 @@ crate::catalogue! { CATALOGUE;
         "a section comes where no QEMU writes one: started twice, after its end, or whole before the live ones have ended; QEMU does not check that",
         "the stream was put together wrongly: save it again";
     SECTION_VERSION: "qemu.section-version", Unrecognized,
-        "a section of RAM or of a VFIO device has a version that is not known here",
+        "a section of RAM, of dirty bitmaps or of a VFIO device has a version that is not known here",
         "update transire";
     SECTIONS: "qemu.sections", Corrupt,
         "the stream has more sections than any machine has devices",
@@ -73,6 +73,24 @@ crate::catalogue! { CATALOGUE;
     MAPPED_RAM: "qemu.mapped-ram", Corrupt,
         "the place of a block's bitmap or pages in the file cannot be right; QEMU does not check that",
         "the file was damaged, or does not begin where it is said to: give the offset at which the stream begins";
+    BITMAP_FLAGS: "qemu.bitmap-flags", Corrupt,
+        "a chunk of dirty bitmaps has flags that no QEMU writes",
+        "the stream was damaged before this place: save it again";
+    BITMAP_NAME: "qemu.bitmap-name", Corrupt,
+        "a chunk of dirty bitmaps has no name, or that of a bitmap that was not started, or was before; where QEMU does not fail, it completes without the bitmaps",
+        "the stream was damaged or put together wrongly: save it again";
+    BITMAP_START: "qemu.bitmap-start", Corrupt,
+        "a dirty bitmap has a granularity or flags that it cannot have, or is one more than any machine has",
+        "the stream was damaged or forged: save it again";
+    BITMAP_LENGTH: "qemu.bitmap-length", Corrupt,
+        "a piece of a dirty bitmap is longer than any that QEMU reads",
+        "the stream was damaged: save it again";
+    BITMAP_BITS: "qemu.bitmap-bits", Corrupt,
+        "a piece of a dirty bitmap is missing, comes twice, or has a place or a length that it cannot have; QEMU looks at some of that only",
+        "the stream was damaged or put together wrongly: save it again";
+    BITMAP_UNFINISHED: "qemu.bitmap-unfinished", Corrupt,
+        "a dirty bitmap was started and not completed; QEMU completes, and the bitmap stays locked",
+        "the stream was put together wrongly: save it again";
     END_OF_FILE: "qemu.unfinished", Corrupt,
         "the stream ends as if complete, and a section that was started never ended",
         "the stream was put together wrongly: save it again";

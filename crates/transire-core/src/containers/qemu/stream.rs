@@ -3,6 +3,7 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
+use super::bitmap::{self, BitmapWalk, Bitmaps};
 use super::description::{DESCRIPTION_MAX, Description, SECTIONS_MAX, Scanner};
 use super::event::{Command, ConfigLayout, Event, Head, Item, Kind, Record, Section, Sizing, Step, Tag};
 use super::multifd::Packets;
@@ -80,7 +81,7 @@ impl Seen {
 
 /// Walks one channel of a migration. The caller owns the buffer, and knows files and sockets.
 ///
-/// What is kept: the names of handlers and of blocks of RAM, 16 bytes for each FULL section, and the levels of the
+/// What is kept: the names of handlers, of blocks of RAM and of dirty bitmaps, 16 bytes for each FULL section, and the levels of the
 /// description that is being read. Nothing is kept of a page.
 #[derive(Clone, Debug)]
 pub struct QemuReader {
@@ -89,6 +90,7 @@ pub struct QemuReader {
     pub(super) handlers: Vec<Handler>,
     pub(super) devices: Vec<u32>,
     pub(super) ram: RamWalk,
+    bitmaps: BitmapWalk,
     pub(super) mode: Mode,
     pub(super) told: VecDeque<Reason>,
     held: Option<(usize, Option<Item>)>,
@@ -100,6 +102,8 @@ pub struct QemuReader {
     section: Option<Open>,
     package: Option<u64>,
     postcopy: bool,
+    /// Whether RAM may end a second time: behind the package of a postcopy of bitmaps alone, QEMU ends it again.
+    ends_again: bool,
     /// Whether a live handler has gone on after its setup: all are set up before that.
     iterating: bool,
     /// How many live handlers were set up and have not ended.
@@ -150,6 +154,7 @@ pub(super) enum State {
     /// The data of a command.
     Arguments(u64),
     Ram,
+    Bitmaps,
     Vfio(Records),
     /// A payload of which so many bytes are left.
     Left(u64),
@@ -203,6 +208,7 @@ impl QemuReader {
             handlers: Vec::new(),
             devices: Vec::new(),
             ram: RamWalk::new(),
+            bitmaps: BitmapWalk::new(),
             mode: Mode::USUAL,
             told: VecDeque::new(),
             held: None,
@@ -221,6 +227,7 @@ impl QemuReader {
             section: None,
             package: None,
             postcopy: false,
+            ends_again: false,
             iterating: false,
             live: 0,
             full: Vec::new(),
@@ -286,7 +293,18 @@ impl QemuReader {
         self.ram.block_name(block)
     }
 
-    /// Whether the stream has commands of postcopy.
+    /// Dirty bitmaps, summed up.
+    pub const fn bitmaps(&self) -> &Bitmaps {
+        &self.bitmaps.sum
+    }
+
+    /// The names of a dirty bitmap: that of its node, which is a disk or a part of one, and its own. With a mapping of names
+    /// (`block-bitmap-mapping`) they are those that the mapping gives.
+    pub fn bitmap_names(&self, bitmap: u32) -> Option<(&[u8], &[u8])> {
+        self.bitmaps.names(bitmap)
+    }
+
+    /// Whether the stream has commands of postcopy, or announces one of RAM. That bitmaps could come later is no such.
     pub const fn is_postcopy(&self) -> bool {
         self.postcopy
     }
@@ -372,6 +390,7 @@ impl QemuReader {
             State::Body => "the next section, or the end",
             State::Arguments(_) => "the data of a command",
             State::Ram => self.ram.awaited(),
+            State::Bitmaps => self.bitmaps.awaited(),
             State::Vfio(Records::Data { .. }) => "device data",
             State::Vfio(_) => "a record of a VFIO device",
             State::Left(_) | State::Search => "the state of a device that is no VFIO device",
@@ -397,6 +416,7 @@ impl QemuReader {
                 passed(part, left)
             }
             State::Ram => self.records(input),
+            State::Bitmaps => self.chunks(input),
             State::Vfio(records) => self.vfio(input, eof, records),
             State::Left(left) => {
                 let part = within(input, left);
@@ -501,6 +521,7 @@ impl QemuReader {
         if let Some(end) = self.package {
             if self.offset == end {
                 self.package = None;
+                self.ends_again = !self.mode.postcopy;
                 return Ok((0, Event::Item(Item::PackageEnd { offset: end })));
             }
             if self.offset > end {
@@ -572,9 +593,12 @@ impl QemuReader {
             return Err(reason.because(Datum::None, Datum::Count(widen(HANDLERS_MAX))).into());
         }
         self.ids.insert(id, handler);
-        let is_ram = name == b"ram" && kind != Kind::Full;
-        let required = if is_ram { RAM_VERSION } else { vfio::VERSION };
-        if (is_ram || vfio::is_vfio(name)) && version != required {
+        let required = match name {
+            b"ram" if kind != Kind::Full => Some(RAM_VERSION),
+            bitmap::NAME => Some(bitmap::VERSION),
+            _ => vfio::is_vfio(name).then_some(vfio::VERSION),
+        };
+        if let Some(required) = required.filter(|required| *required != version) {
             let reason = Reason::at(reasons::SECTION_VERSION, self.offset);
             let (found, required) = (Datum::Count(u64::from(version)), Datum::Count(u64::from(required)));
             self.told.push_back(reason.because(found, required));
@@ -601,9 +625,14 @@ impl QemuReader {
     fn open(&mut self, head: Head) -> Read<()> {
         let Some(handler) = self.handlers.get_mut(index(head.handler)) else { return Err(Stop::Short(1)) };
         let seen = handler.seen;
+        // QEMU reads them as what they are in a section of any type, and writes none that is FULL.
+        let is_bitmaps = handler.name == bitmap::NAME;
+        let is_ram = handler.name == b"ram" && head.kind != Kind::Full;
         let in_order = match head.kind {
             Kind::Start => !seen.has(Kind::Start) && !seen.has(Kind::Full) && !self.iterating,
+            Kind::End if is_ram && seen.has(Kind::End) => core::mem::take(&mut self.ends_again),
             Kind::Part | Kind::End => seen.has(Kind::Start) && !seen.has(Kind::End),
+            Kind::Full if is_bitmaps => false,
             // Before anything goes on (early setup), or behind everything that is live; with postcopy, in its package.
             Kind::Full => !seen.has(Kind::Full) && (!self.iterating || self.live == 0 || self.package.is_some()),
         };
@@ -614,14 +643,14 @@ impl QemuReader {
         if head.kind == Kind::Start && !seen.has(Kind::Start) {
             self.live = self.live.saturating_add(1);
         }
-        let is_last = head.kind == Kind::End && in_order;
+        let is_last = head.kind == Kind::End && in_order && !seen.has(Kind::End);
         handler.seen.add(head.kind);
         self.iterating |= matches!(head.kind, Kind::Part | Kind::End);
-        let is_ram = handler.name == b"ram" && head.kind != Kind::Full;
         let is_vfio = handler.device.is_some();
         let size = if head.kind == Kind::Full { self.described_size(head.handler) } else { None };
         let (sized, state) = match size {
             _ if is_ram => (Sizing::Rule, State::Ram),
+            _ if is_bitmaps => (Sizing::Rule, State::Bitmaps),
             _ if is_vfio => (Sizing::Rule, State::Vfio(Records::Tag)),
             Some(0) => (Sizing::Description, State::Footer),
             Some(size) => (Sizing::Description, State::Left(size)),
@@ -678,9 +707,11 @@ impl QemuReader {
             _ => self.state = if length == 0 { State::Body } else { State::Arguments(u64::from(length)) },
         }
         if name.starts_with("POSTCOPY") {
-            self.postcopy = true;
-            // Without its 16 bytes it is not RAM that the destination is told to expect later.
-            self.mode.postcopy |= *name == "POSTCOPY_ADVISE" && length > 0;
+            // Without its 16 bytes it is not RAM that the destination is told to expect later, but dirty bitmaps; they may
+            // still come before the guest runs.
+            let advises = *name == "POSTCOPY_ADVISE";
+            self.postcopy |= !advises || length > 0;
+            self.mode.postcopy |= advises && length > 0;
         }
         let command = Command { offset: self.offset, number, name, length, package };
         Ok((used(&bytes, self.offset), Event::Item(Item::Command(command))))
@@ -698,6 +729,35 @@ impl QemuReader {
             }
         };
         Ok((used, event))
+    }
+
+    fn chunks<'a>(&mut self, input: &'a [u8]) -> Read<(usize, Event<'a>)> {
+        let (used, told) = self.bitmaps.step(input, self.offset, &mut self.told)?;
+        let event = match told {
+            bitmap::Told::Passed => Event::Passed,
+            bitmap::Told::Bitmap(bitmap) => Event::Item(Item::Bitmap(bitmap)),
+            bitmap::Told::End => {
+                self.chunks_end();
+                self.state = State::Footer;
+                Event::Passed
+            }
+        };
+        Ok((used, event))
+    }
+
+    /// The payload of a section of dirty bitmaps is over.
+    fn chunks_end(&mut self) {
+        let Some(Open { head, is_last, .. }) = &mut self.section else { return };
+        let Some(handler) = self.handlers.get_mut(index(head.handler)) else { return };
+        match head.kind {
+            Kind::End => self.bitmaps.finish(&mut self.told),
+            // With the capability and without a bitmap, the first section is also the last.
+            Kind::Start if !self.bitmaps.has_more() && !handler.seen.has(Kind::End) => {
+                handler.seen.add(Kind::End);
+                *is_last = true;
+            }
+            Kind::Start | Kind::Part | Kind::Full => {}
+        }
     }
 
     fn vfio<'a>(&mut self, input: &'a [u8], eof: bool, records: Records) -> Read<(usize, Event<'a>)> {
