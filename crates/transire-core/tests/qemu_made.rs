@@ -53,6 +53,19 @@ fn a_made_stream_is_good() {
 }
 
 #[test]
+fn a_full_section_of_ram_is_read_as_what_it_is_and_named() {
+    // QEMU loads it by its name, like a PART. A search would take the footer and the end inside the page for its own.
+    let inside = Made::default().footer(1).end().0;
+    let page = [&inside[..], &[7; 4090]].concat();
+    let before = Made::new(&[]).ram(4);
+    let at = u64::try_from(before.0.len()).unwrap();
+    let full = before.head(4, 1, "ram", 4).u64(0x08).text("pc.ram").bytes(&page).u64(0x10).footer(1);
+    let input = full.device().end().0;
+    assert_eq!(said(&input)[0], ("qemu.section-order", at));
+    assert_eq!(ids(&input)[1..], GOOD);
+}
+
+#[test]
 fn records_of_ram_are_read_in_all_their_kinds() {
     let compressed = Made::default().u64(0x1000 | 0x100 | 0x20).u32(5).bytes(b"zlib.").0;
     let part = Made::default()

@@ -24,7 +24,9 @@ pub const MACHINE_MAX: u32 = 255;
 const CAPABILITIES_MAX: u32 = 64;
 /// How far the description is searched for a section: it is in stream order, so only entries without a section lie between.
 const LOOK_AHEAD: usize = 256;
-/// The version of the section of RAM.
+/// The name of the section of RAM.
+const RAM: &[u8] = b"ram";
+/// Its version.
 const RAM_VERSION: u32 = 4;
 
 /// What the configuration section says.
@@ -554,7 +556,7 @@ impl QemuReader {
                 if !printable(name) {
                     return Err(Reason::at(reasons::SECTION_NAME, at).into());
                 }
-                (self.bind(kind, id, name, instance, version)?, version)
+                (self.bind(id, name, instance, version)?, version)
             }
             Kind::Part | Kind::End => {
                 let Some(&handler) = self.ids.get(&id) else {
@@ -572,7 +574,7 @@ impl QemuReader {
     }
 
     /// Finds or makes the handler that a section names.
-    fn bind(&mut self, kind: Kind, id: u32, name: &[u8], instance: u32, version: u32) -> Read<u32> {
+    fn bind(&mut self, id: u32, name: &[u8], instance: u32, version: u32) -> Read<u32> {
         let bound = self.ids.get(&id).copied();
         let same = |known: &Handler| known.name == name && known.instance == instance;
         if let Some(handler) = bound.filter(|handler| self.handlers.get(index(*handler)).is_some_and(same)) {
@@ -594,7 +596,7 @@ impl QemuReader {
         }
         self.ids.insert(id, handler);
         let required = match name {
-            b"ram" if kind != Kind::Full => Some(RAM_VERSION),
+            RAM => Some(RAM_VERSION),
             bitmap::NAME => Some(bitmap::VERSION),
             _ => vfio::is_vfio(name).then_some(vfio::VERSION),
         };
@@ -627,12 +629,12 @@ impl QemuReader {
         let seen = handler.seen;
         // QEMU reads them as what they are in a section of any type, and writes none that is FULL.
         let is_bitmaps = handler.name == bitmap::NAME;
-        let is_ram = handler.name == b"ram" && head.kind != Kind::Full;
+        let is_ram = handler.name == RAM;
         let in_order = match head.kind {
             Kind::Start => !seen.has(Kind::Start) && !seen.has(Kind::Full) && !self.iterating,
             Kind::End if is_ram && seen.has(Kind::End) => core::mem::take(&mut self.ends_again),
             Kind::Part | Kind::End => seen.has(Kind::Start) && !seen.has(Kind::End),
-            Kind::Full if is_bitmaps => false,
+            Kind::Full if is_bitmaps || is_ram => false,
             // Before anything goes on (early setup), or behind everything that is live; with postcopy, in its package.
             Kind::Full => !seen.has(Kind::Full) && (!self.iterating || self.live == 0 || self.package.is_some()),
         };
