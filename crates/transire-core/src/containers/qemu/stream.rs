@@ -9,7 +9,7 @@ use super::multifd::Packets;
 use super::ram::{Mode, PAGE_BITS_MAX, Ram, RamWalk, Told};
 use super::vfio::{self, ConfigEnd};
 use super::wire::{Read, Stop, be16, be32, be64, counted, padded, printable, used, within};
-use super::{COMMANDS, FOOTER, MAGIC, STREAM_VERSION, reasons};
+use super::{COMMANDS, FOOTER, MAGIC, POSTCOPY_RUN, STREAM_VERSION, reasons};
 use crate::bytes::{Reader as Bytes, index, widen};
 use crate::format::{DeviceKey, Phase};
 use crate::verdict::reasons as shared;
@@ -100,6 +100,8 @@ pub struct QemuReader {
     section: Option<Open>,
     package: Option<u64>,
     postcopy: bool,
+    /// Whether postcopy has come so far that the guest runs: by the command, or behind a package.
+    runs: bool,
     /// Whether a live handler has gone on after its setup: all are set up before that.
     iterating: bool,
     /// How many live handlers were set up and have not ended.
@@ -221,6 +223,7 @@ impl QemuReader {
             section: None,
             package: None,
             postcopy: false,
+            runs: false,
             iterating: false,
             live: 0,
             full: Vec::new(),
@@ -501,6 +504,7 @@ impl QemuReader {
         if let Some(end) = self.package {
             if self.offset == end {
                 self.package = None;
+                self.runs = true;
                 return Ok((0, Event::Item(Item::PackageEnd { offset: end })));
             }
             if self.offset > end {
@@ -607,7 +611,9 @@ impl QemuReader {
             // Before anything goes on (early setup), or behind everything that is live; with postcopy, in its package.
             Kind::Full => !seen.has(Kind::Full) && (!self.iterating || self.live == 0 || self.package.is_some()),
         };
-        if !in_order {
+        let is_vfio = handler.device.is_some();
+        // What a gate says of the devices it says before the guest runs.
+        if !in_order || is_vfio && self.runs {
             let found = Datum::Word(head.kind.name());
             self.told.push_back(Reason::at(reasons::SECTION_ORDER, head.offset).because(found, Datum::None));
         }
@@ -618,7 +624,6 @@ impl QemuReader {
         handler.seen.add(head.kind);
         self.iterating |= matches!(head.kind, Kind::Part | Kind::End);
         let is_ram = handler.name == b"ram" && head.kind != Kind::Full;
-        let is_vfio = handler.device.is_some();
         let size = if head.kind == Kind::Full { self.described_size(head.handler) } else { None };
         let (sized, state) = match size {
             _ if is_ram => (Sizing::Rule, State::Ram),
@@ -679,6 +684,7 @@ impl QemuReader {
         }
         if name.starts_with("POSTCOPY") {
             self.postcopy = true;
+            self.runs |= *name == POSTCOPY_RUN;
             // Without its 16 bytes it is not RAM that the destination is told to expect later.
             self.mode.postcopy |= *name == "POSTCOPY_ADVISE" && length > 0;
         }
