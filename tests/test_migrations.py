@@ -506,8 +506,8 @@ def test_a_device_that_is_not_meant_is_an_error_of_usage() -> None:
 
 def test_a_migration_that_ends_before_its_device_says_so() -> None:
     data = GOOD.read_bytes()
-    # Inside the first section of the device, and inside the 24 bytes that tell its source.
-    for length, reason in ((130, "qemu.truncated"), (230, "stream.truncated")):
+    # Inside the first section of the device, behind it, and inside the 24 bytes that tell its source.
+    for length, reason in ((130, "qemu.truncated"), (180, "qemu.truncated"), (230, "stream.truncated")):
         with pytest.raises(transire.Truncated, match=reason):
             transire.profile_of(data[:length])
         verdict = transire.check(data[:length], ONE_PORT)

@@ -12,13 +12,18 @@ mod support;
 mod walk;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use gated::{gated, hold, runs_at};
 use loads::{Machine, State, machine};
 use made::{END, Made, VFIO, config, data, setup};
 use support::{fixture, target};
+use transire_core::attribute::{Text, VENDOR, Value};
 use transire_core::containers::qemu::{Item, QemuReader, Sizing};
 use transire_core::gate::migration::{DeviceTarget, WITHHELD_MAX};
+use transire_core::profile::ProfileBuilder;
+use transire_core::target::Target;
+use transire_core::vendors::{VENDORS, qat};
 use transire_core::verdict::Outcome;
 use walk::{at, capture, captures, say, walk as walk_of};
 
@@ -261,6 +266,25 @@ fn no_hostile_stream_leads_a_destination_to_its_end() {
         }
     }
     say(&format!("{} hostile streams", all.len()));
+}
+
+#[test]
+fn no_device_comes_when_the_guest_runs() {
+    // A package before everything, at whose end is said what there is to say of the devices; the device comes later, and
+    // nothing is sent of it.
+    let package = Made::default().command(4, &[]).command(5, &[]);
+    let length = u32::try_from(package.0.len()).unwrap();
+    let made = Made::new(&[]).command(3, &[]).command(7, &length.to_be_bytes()).bytes(&package.0).ram(4);
+    let behind = made.0.len();
+    let stream = made.vfio(1, &setup()).ram_end().vfio(3, &[]).end().0;
+    let mut other = ProfileBuilder::new();
+    other.set(VENDOR, &Value::Text(Text::constant("qat")).to_owned());
+    let other = other.build(&|vendor| VENDORS.dictionary(vendor)).unwrap();
+    let other = DeviceTarget { device: None, target: Arc::new(Target::new(other, &qat::RULES).unwrap()) };
+    for targets in [None, Some([one(), vec![other]].concat())] {
+        let seen = hold(&stream, targets.as_deref(), &[2, 64]);
+        assert_eq!((seen.ids(), seen.passed, seen.stopped), (vec!["qemu.section-order"], behind, true));
+    }
 }
 
 #[test]

@@ -663,14 +663,19 @@ pub(crate) fn of_device(
     let there = || migration.devices().enumerate().filter(|(_, seen)| seen.device.is_some());
     let names = || there().map(|(_, seen)| text(seen.place())).collect::<Vec<_>>().join(", ");
     let mut meant = there().filter(|(_, seen)| device.is_none_or(|device| seen.place() == device.as_bytes()));
+    let unreadable = migration.verdict().is_settled_against();
     match (meant.next(), meant.next(), device) {
+        // It is mentioned, and the walk did not come to anything that could be judged.
+        (Some((_, seen)), None, _) if unreadable && seen.gate.is_none() && !seen.verdict().is_settled_against() => {
+            Ok(of_whole(&migration))
+        }
         (Some((number, seen)), None, _) => Ok(parts_of(&seen, &|reason| migration.words(Some(number), reason))),
         (Some(_), Some(_), None) => {
             Err(usage(format!("a migration stream of several devices: name one of {}", names())))
         }
         (Some(_), Some(_), Some(device)) => Err(usage(format!("the migration stream has several devices {device}"))),
         // A stream that cannot be read may have had it.
-        (None, ..) if migration.verdict().is_settled_against() => Ok(of_whole(&migration)),
+        (None, ..) if unreadable => Ok(of_whole(&migration)),
         (None, _, Some(device)) if there().next().is_some() => {
             Err(usage(format!("the migration stream has no device {device}; it has {}", names())))
         }

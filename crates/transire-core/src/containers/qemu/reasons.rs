@@ -26,7 +26,7 @@ crate::catalogue! { CATALOGUE;
         "a section id comes again with another identity than it was bound to",
         "the stream was damaged or put together wrongly: save it again";
     SECTION_ORDER: "qemu.section-order", Corrupt,
-        "a section comes where no QEMU writes one: started twice, after its end, or whole before the live ones have ended; QEMU does not check that",
+        "a section comes where no QEMU writes one: started twice, after its end, whole before the live ones have ended, or of a VFIO device when the guest runs by postcopy; QEMU does not check that",
         "the stream was put together wrongly: save it again";
     SECTION_VERSION: "qemu.section-version", Unrecognized,
         "a section of RAM, of dirty bitmaps or of a VFIO device has a version that is not known here",

@@ -10,7 +10,7 @@ use super::multifd::Packets;
 use super::ram::{Mode, PAGE_BITS_MAX, Ram, RamWalk, Told};
 use super::vfio::{self, ConfigEnd};
 use super::wire::{Read, Stop, be16, be32, be64, counted, padded, printable, used, within};
-use super::{COMMANDS, FOOTER, MAGIC, STREAM_VERSION, reasons};
+use super::{COMMANDS, FOOTER, MAGIC, POSTCOPY_RUN, STREAM_VERSION, reasons};
 use crate::bytes::{Reader as Bytes, index, widen};
 use crate::format::{DeviceKey, Phase};
 use crate::verdict::reasons as shared;
@@ -106,6 +106,8 @@ pub struct QemuReader {
     postcopy: bool,
     /// Whether RAM may end a second time: behind the package of a postcopy of bitmaps alone, QEMU ends it again.
     ends_again: bool,
+    /// Whether postcopy has come so far that the guest runs: by the command, or behind a package.
+    runs: bool,
     /// Whether a live handler has gone on after its setup: all are set up before that.
     iterating: bool,
     /// How many live handlers were set up and have not ended.
@@ -230,6 +232,7 @@ impl QemuReader {
             package: None,
             postcopy: false,
             ends_again: false,
+            runs: false,
             iterating: false,
             live: 0,
             full: Vec::new(),
@@ -524,6 +527,7 @@ impl QemuReader {
             if self.offset == end {
                 self.package = None;
                 self.ends_again = !self.mode.postcopy;
+                self.runs = true;
                 return Ok((0, Event::Item(Item::PackageEnd { offset: end })));
             }
             if self.offset > end {
@@ -638,7 +642,9 @@ impl QemuReader {
             // Before anything goes on (early setup), or behind everything that is live; with postcopy, in its package.
             Kind::Full => !seen.has(Kind::Full) && (!self.iterating || self.live == 0 || self.package.is_some()),
         };
-        if !in_order {
+        let is_vfio = handler.device.is_some();
+        // What a gate says of the devices it says before the guest runs.
+        if !in_order || is_vfio && self.runs {
             let found = Datum::Word(head.kind.name());
             self.told.push_back(Reason::at(reasons::SECTION_ORDER, head.offset).because(found, Datum::None));
         }
@@ -648,7 +654,6 @@ impl QemuReader {
         let is_last = head.kind == Kind::End && in_order && !seen.has(Kind::End);
         handler.seen.add(head.kind);
         self.iterating |= matches!(head.kind, Kind::Part | Kind::End);
-        let is_vfio = handler.device.is_some();
         let size = if head.kind == Kind::Full { self.described_size(head.handler) } else { None };
         let (sized, state) = match size {
             _ if is_ram => (Sizing::Rule, State::Ram),
@@ -714,6 +719,7 @@ impl QemuReader {
             let advises = *name == "POSTCOPY_ADVISE";
             self.postcopy |= !advises || length > 0;
             self.mode.postcopy |= advises && length > 0;
+            self.runs |= *name == POSTCOPY_RUN;
         }
         let command = Command { offset: self.offset, number, name, length, package };
         Ok((used(&bytes, self.offset), Event::Item(Item::Command(command))))

@@ -8,6 +8,8 @@
 //! Unconfirmed: that the series is merged in this form; where master keys are seen; the form of `ap_functions` in
 //! sysfs.
 
+use core::iter::Peekable;
+
 use crate::attribute::{
     AttributeId, Attributes, Constraint, DEVICE_API, Definition, Dictionary, MDEV_TYPE, Text, Type, Value, row,
 };
@@ -218,29 +220,33 @@ fn by_queue(pair: &Pair<'_>, otherwise: ReasonId, holds: impl Fn(&[u8], &[u8]) -
         return Comparison::Mismatch(shared::REFUSED);
     };
     let mut open = false;
+    let mut bound = queues(pair.of_target);
     for (queue, value, theirs) in source.beside(target) {
         match theirs.map(|theirs| holds(value.as_bytes(), theirs.as_bytes())) {
             Some(Some(true)) => {}
             Some(Some(false)) => return Comparison::Mismatch(otherwise),
             Some(None) => return Comparison::Mismatch(shared::REFUSED),
-            None => open |= has(pair.of_target, queue) != Some(false),
+            None => open |= bound.as_mut().is_none_or(|bound| has(bound, queue)),
         }
     }
-    if let Some(Value::Set(queues)) = pair.of_source.value(APQNS) {
+    if let Some(mut queues) = queues(pair.of_source) {
         let mut named = source.pairs().map(|(key, _)| key).peekable();
-        open |= queues.members().any(|queue| {
-            let Value::Text(queue) = queue else { return false };
-            while named.next_if(|key| *key < queue).is_some() {}
-            named.next_if_eq(&queue).is_none()
-        });
+        open |= queues.any(|queue| !has(&mut named, queue));
     }
     if open { Comparison::Mismatch(shared::NOT_IN_PROFILE) } else { Comparison::Match }
 }
 
-/// Whether a side has the queue; `None` where it does not say.
-fn has(side: &dyn Attributes, queue: Text<'_>) -> Option<bool> {
+/// The queues of a side, ascending; `None` where it does not say.
+fn queues(side: &dyn Attributes) -> Option<Peekable<impl Iterator<Item = Text<'_>>>> {
     let Value::Set(queues) = side.value(APQNS)? else { return None };
-    Some(queues.contains(Value::Text(queue)))
+    let name = |queue| if let Value::Text(name) = queue { Some(name) } else { None };
+    Some(queues.members().filter_map(name).peekable())
+}
+
+/// Whether the queue is among those that are left of `ascending`, of which it takes all up to this one.
+fn has<'a>(ascending: &mut Peekable<impl Iterator<Item = Text<'a>>>, queue: Text<'_>) -> bool {
+    while ascending.next_if(|before| *before < queue).is_some() {}
+    ascending.next_if(|same| *same == queue).is_some()
 }
 
 /// Facilities S, M, C and modes D, A, X, N, SL: bits 0 to 7.
