@@ -81,6 +81,17 @@ impl Seen {
     }
 }
 
+/// How far postcopy has come.
+#[derive(Clone, Copy, Debug)]
+struct Postcopy {
+    /// Whether there was a command of it, other than that bitmaps could come later.
+    announced: bool,
+    /// Whether the guest runs: by the command, or behind a package.
+    runs: bool,
+    /// Whether RAM may end a second time: behind the package of a postcopy of bitmaps alone, QEMU ends it again.
+    ends_again: bool,
+}
+
 /// Walks one channel of a migration. The caller owns the buffer, and knows files and sockets.
 ///
 /// What is kept: the names of handlers, of blocks of RAM and of dirty bitmaps, 16 bytes for each FULL section, and the levels of the
@@ -103,11 +114,7 @@ pub struct QemuReader {
     footers: Option<bool>,
     section: Option<Open>,
     package: Option<u64>,
-    postcopy: bool,
-    /// Whether RAM may end a second time: behind the package of a postcopy of bitmaps alone, QEMU ends it again.
-    ends_again: bool,
-    /// Whether postcopy has come so far that the guest runs: by the command, or behind a package.
-    runs: bool,
+    postcopy: Postcopy,
     /// Whether a live handler has gone on after its setup: all are set up before that.
     iterating: bool,
     /// How many live handlers were set up and have not ended.
@@ -230,9 +237,7 @@ impl QemuReader {
             footers: None,
             section: None,
             package: None,
-            postcopy: false,
-            ends_again: false,
-            runs: false,
+            postcopy: Postcopy { announced: false, runs: false, ends_again: false },
             iterating: false,
             live: 0,
             full: Vec::new(),
@@ -311,7 +316,7 @@ impl QemuReader {
 
     /// Whether the stream has commands of postcopy, or announces one of RAM. That bitmaps could come later is no such.
     pub const fn is_postcopy(&self) -> bool {
-        self.postcopy
+        self.postcopy.announced
     }
 
     /// How many sections were sized by searching for their footers.
@@ -526,8 +531,8 @@ impl QemuReader {
         if let Some(end) = self.package {
             if self.offset == end {
                 self.package = None;
-                self.ends_again = !self.mode.postcopy;
-                self.runs = true;
+                self.postcopy.ends_again = !self.mode.postcopy;
+                self.postcopy.runs = true;
                 return Ok((0, Event::Item(Item::PackageEnd { offset: end })));
             }
             if self.offset > end {
@@ -636,7 +641,7 @@ impl QemuReader {
         let is_ram = handler.name == RAM;
         let in_order = match head.kind {
             Kind::Start => !seen.has(Kind::Start) && !seen.has(Kind::Full) && !self.iterating,
-            Kind::End if is_ram && seen.has(Kind::End) => core::mem::take(&mut self.ends_again),
+            Kind::End if is_ram && seen.has(Kind::End) => core::mem::take(&mut self.postcopy.ends_again),
             Kind::Part | Kind::End => seen.has(Kind::Start) && !seen.has(Kind::End),
             Kind::Full if is_bitmaps || is_ram => false,
             // Before anything goes on (early setup), or behind everything that is live; with postcopy, in its package.
@@ -644,7 +649,7 @@ impl QemuReader {
         };
         let is_vfio = handler.device.is_some();
         // What a gate says of the devices it says before the guest runs.
-        if !in_order || is_vfio && self.runs {
+        if !in_order || is_vfio && self.postcopy.runs {
             let found = Datum::Word(head.kind.name());
             self.told.push_back(Reason::at(reasons::SECTION_ORDER, head.offset).because(found, Datum::None));
         }
@@ -717,9 +722,9 @@ impl QemuReader {
             // Without its 16 bytes it is not RAM that the destination is told to expect later, but dirty bitmaps; they may
             // still come before the guest runs.
             let advises = *name == "POSTCOPY_ADVISE";
-            self.postcopy |= !advises || length > 0;
+            self.postcopy.announced |= !advises || length > 0;
             self.mode.postcopy |= advises && length > 0;
-            self.runs |= *name == POSTCOPY_RUN;
+            self.postcopy.runs |= *name == POSTCOPY_RUN;
         }
         let command = Command { offset: self.offset, number, name, length, package };
         Ok((used(&bytes, self.offset), Event::Item(Item::Command(command))))
