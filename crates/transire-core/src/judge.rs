@@ -112,7 +112,7 @@ struct Changed<'a> {
 
 impl Attributes for Changed<'_> {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
-        if id.number() == self.attribute.number() { Some(self.value) } else { self.profile.value(id) }
+        if id.is(self.attribute) { Some(self.value) } else { self.profile.value(id) }
     }
 }
 
@@ -126,7 +126,7 @@ struct Case<'a> {
 impl Case<'_> {
     /// Whether a rule of the target's own is in force in place of one about this attribute of the source.
     fn is_replaced(&self, attribute: AttributeId) -> bool {
-        self.target.plan().replaced.iter().any(|replaced| replaced.number() == attribute.number())
+        attribute.is_one_of(&self.target.plan().replaced)
     }
 
     /// Compares what the source states with what the rule requires.

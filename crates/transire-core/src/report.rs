@@ -235,9 +235,7 @@ impl<'a> Terms<'a> {
         }
         // A reason about neither of the rule's attributes is about one that the rule's condition or its comparison
         // looks at.
-        let rule = reason
-            .rule
-            .filter(|rule| [rule.source, rule.target].iter().any(|id| id.number() == reason.attribute.number()));
+        let rule = reason.rule.filter(|rule| reason.attribute.is_one_of(&[rule.source, rule.target]));
         let of_source = rule.map_or(reason.attribute, |rule| rule.source);
         let of_target = rule.map_or(reason.attribute, |rule| rule.target);
         let accept = target.and_then(|target| {

@@ -84,7 +84,7 @@ impl Accept {
 
     /// Whether the override speaks of this rule: by the name of either attribute that the rule compares.
     pub fn is_of(&self, rule: &Rule) -> bool {
-        [rule.source, rule.target].iter().any(|id| id.number() == self.attribute.number())
+        self.attribute.is_one_of(&[rule.source, rule.target])
     }
 
     /// Whether the override is in force on the target: in place of this rule, or, without one, as a rule of its own. A
@@ -158,7 +158,7 @@ impl Assertion {
     /// Whether it speaks of this attribute with these values.
     pub fn fits(&self, attribute: AttributeId, source: Option<Value<'_>>, target: Option<Value<'_>>) -> bool {
         let same = |mine: &Option<OwnedValue>, value| mine.as_ref().map(OwnedValue::value) == value;
-        self.attribute.number() == attribute.number() && same(&self.source, source) && same(&self.target, target)
+        self.attribute.is(attribute) && same(&self.source, source) && same(&self.target, target)
     }
 
     /// Whether it still holds at this time. Where the time is not known, only one without an end does.
@@ -206,7 +206,7 @@ impl Target {
     /// The override of this rule, or, without one, of this attribute. Of two for the two attributes of one rule the one
     /// that is in force is meant, and then that of the target's attribute, whatever their order.
     pub fn accept_of(&self, rule: Option<&Rule>, attribute: AttributeId) -> Option<&Accept> {
-        let of = |id: AttributeId| self.accepts.iter().find(move |accept| accept.attribute.number() == id.number());
+        let of = |id: AttributeId| self.accepts.iter().find(move |accept| accept.attribute.is(id));
         let Some(rule) = rule else { return of(attribute) };
         let both = || [rule.target, rule.source].into_iter().filter_map(of);
         both().find(|accept| accept.replaces(Some(rule), self)).or_else(|| both().next())
@@ -218,7 +218,7 @@ impl Target {
         if definition.kind != value.kind() || !definition.constraint.admits(value) {
             return None;
         }
-        self.settable.iter().find(|row| row.attribute.number() == attribute.number() && row.allowed.admits(value))
+        self.settable.iter().find(|row| row.attribute.is(attribute) && row.allowed.admits(value))
     }
 
     /// What the device is.

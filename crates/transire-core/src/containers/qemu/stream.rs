@@ -94,8 +94,8 @@ struct Postcopy {
 
 /// Walks one channel of a migration. The caller owns the buffer, and knows files and sockets.
 ///
-/// What is kept: the names of handlers, of blocks of RAM and of dirty bitmaps, 16 bytes for each FULL section, and the levels of the
-/// description that is being read. Nothing is kept of a page.
+/// What is kept: the names of handlers, of blocks of RAM and of dirty bitmaps, 16 bytes for each FULL section, and the levels
+/// of the description that is being read. Nothing is kept of a page.
 #[derive(Clone, Debug)]
 pub struct QemuReader {
     pub(super) state: State,

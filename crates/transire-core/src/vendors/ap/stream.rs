@@ -332,12 +332,12 @@ fn domains(header: &[u8], mut each: impl FnMut(u8)) {
 
 impl<const ROOM: usize> Attributes for Listed<ROOM> {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
-        if id.number() == VENDOR.number() {
+        if id.is(VENDOR) {
             return Some(Value::Text(Text::constant("ap")));
         }
         let mut start = 0;
         for ((stated, kind), end) in STATED.into_iter().zip(self.ends) {
-            if stated.number() == id.number() {
+            if stated.is(id) {
                 let bytes = self.bytes.get(start..end).filter(|bytes| !bytes.is_empty())?;
                 return Value::read_again(kind, bytes);
             }
@@ -356,14 +356,18 @@ impl<const ROOM: usize> Attributes for Listed<ROOM> {
     }
 }
 
+/// A field of the header.
+fn number(header: &[u8], at: usize) -> Option<u32> {
+    header.get(at..)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
+}
+
 /// How many queues the header counts, by which the rest is read.
 fn read_header(input: &[u8]) -> Result<u32, Reason> {
     let short = |id| {
         let end = widen(input.len());
         Reason::at(id, end).because(Datum::Count(end), Datum::Count(widen(HEADER_LEN)))
     };
-    let number = |at: usize| input.get(at..)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes));
-    let Some(magic) = number(0) else {
+    let Some(magic) = number(input, 0) else {
         let agrees = likeness(input, true) == Likeness::Short;
         return Err(if agrees { short(shared::MAGIC_TRUNCATED) } else { Reason::at(shared::MAGIC_UNRECOGNIZED, 0) });
     };
@@ -374,7 +378,7 @@ fn read_header(input: &[u8]) -> Result<u32, Reason> {
         let id = if magic == MAGIC.swap_bytes() { reasons::BYTE_ORDER } else { shared::MAGIC_UNRECOGNIZED };
         return wrong(id, Datum::Wire(u64::from(magic)), Datum::Wire(u64::from(MAGIC)), 0);
     }
-    let (Some(version), Some(queues), true) = (number(4), number(8), input.len() >= HEADER_LEN) else {
+    let (Some(version), Some(queues), true) = (number(input, 4), number(input, 8), input.len() >= HEADER_LEN) else {
         return Err(short(shared::STREAM_TRUNCATED));
     };
     if version != VERSION {
@@ -411,9 +415,8 @@ fn read_source<const ROOM: usize>(input: &[u8], eof: bool, source: &mut Listed<R
 }
 
 fn identify(prefix: &[u8], eof: bool, _choices: Choices, show: &mut dyn FnMut(&dyn Attributes)) -> Identified {
-    let queues = prefix.get(8..).and_then(<[u8]>::first_chunk).map(|bytes| u32::from_be_bytes(*bytes));
     let domains = domain_words(prefix).iter().map(|word| index(word.count_ones())).sum::<usize>();
-    if queues.is_some_and(|queues| index(queues) <= FEW.0) && domains <= FEW.1 {
+    if number(prefix, 8).is_some_and(|queues| index(queues) <= FEW.0) && domains <= FEW.1 {
         identify_in(&mut FewQueues::new(), prefix, eof, show)
     } else {
         identify_in(&mut Source::new(), prefix, eof, show)
