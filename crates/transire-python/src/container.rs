@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{IntoPyDict as _, PyDict, PyTuple};
 use transire_core::containers::libvirt::SaveImage;
 use transire_core::containers::qemu::assembly::Device;
 use transire_core::containers::qemu::{Bitmaps, DESCRIPTION_MAX, Head, Item, QemuReader, Ram, Record, Section, Tag};
@@ -197,21 +197,13 @@ impl Contents {
     /// RAM, summed up over all channels.
     #[getter]
     fn ram<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let dict = PyDict::new(py);
-        for (name, count) in counts(&self.ram) {
-            dict.set_item(name, count)?;
-        }
-        Ok(dict)
+        counts(&self.ram).into_py_dict(py)
     }
 
     /// Dirty bitmaps, summed up.
     #[getter]
     fn bitmaps<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let dict = PyDict::new(py);
-        for (name, count) in counts_of_bitmaps(&self.bitmaps) {
-            dict.set_item(name, count)?;
-        }
-        Ok(dict)
+        counts_of_bitmaps(&self.bitmaps).into_py_dict(py)
     }
 
     /// The stream's description of itself, as JSON; None where it has none, or it was not asked for.
