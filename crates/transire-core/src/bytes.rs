@@ -152,6 +152,14 @@ pub fn little_endian(bytes: &[u8]) -> u64 {
     bytes.iter().take(8).rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
+/// The two hex digits of a byte, in lower case.
+pub const fn hex(byte: u8) -> [u8; 2] {
+    const fn digit(half: u8) -> u8 {
+        if half < 10 { b'0' + half } else { b'a' + (half - 10) }
+    }
+    [digit(byte >> 4), digit(byte & 0xf)]
+}
+
 /// The big-endian number in the first eight bytes, or in all of fewer.
 pub fn big_endian(bytes: &[u8]) -> u64 {
     bytes.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))

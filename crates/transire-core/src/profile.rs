@@ -253,6 +253,12 @@ fn split_head(head: [u8; ATTRIBUTE_HEAD]) -> (AttributeId, u8, u8, usize) {
     (id, type_code, zero, index(u32::from_le_bytes(length)))
 }
 
+/// The head of an attribute, as [`split_head`] takes it apart.
+pub(crate) const fn join_head(id: AttributeId, type_code: u8, length: u32) -> [u8; ATTRIBUTE_HEAD] {
+    let ([id_low, id_high], [a, b, c, d]) = (id.0.to_le_bytes(), length.to_le_bytes());
+    [id_low, id_high, type_code, 0, a, b, c, d]
+}
+
 fn read_attribute<'a>(reader: &mut Reader<'a>, start: u64, before: u16) -> Result<Attribute<'a>, Reason> {
     let overrun = |offset, length| Reason::at(reasons::ATTRIBUTE_OVERRUN, offset).spanning(offset, length);
     let mut ahead = *reader;
@@ -536,10 +542,7 @@ impl ProfileBuilder {
         let mut bytes = Vec::new();
         let mut writer = Writer::new(&mut bytes);
         for (id, type_code, value) in self.attributes.values() {
-            writer.u16(id.0);
-            writer.u8(*type_code);
-            writer.u8(0);
-            writer.u32(u32::try_from(value.len()).ok()?);
+            writer.bytes(&join_head(*id, *type_code, u32::try_from(value.len()).ok()?));
             writer.bytes(value);
         }
         (1..=index(HEADER_MAX)).contains(&bytes.len()).then_some(bytes)

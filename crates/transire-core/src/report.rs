@@ -7,6 +7,7 @@ use core::cmp::Ordering;
 use core::fmt::{self, Write as _};
 
 use crate::attribute::{AGGREGATION, AttributeId, Attributes, COMMON, Dictionary, IdRange, STREAM, Value, find};
+use crate::bytes::hex;
 use crate::rule::{Absent, Compare, Origin};
 use crate::target::{Accept, Assertion, Operand, Target};
 use crate::verdict::{Datum, Outcome, Reason, ReasonId, Verdict, reasons};
@@ -99,12 +100,8 @@ impl<'a> ReasonName<'a> {
             return Self::whole(reason.id.text());
         }
         let number = || {
-            let mut shown = *b"0x0000";
-            for (place, shift) in shown.iter_mut().skip(2).zip([12, 8, 4, 0]) {
-                let digit = char::from_digit(u32::from(reason.attribute.0 >> shift & 0xf), 16);
-                *place = digit.and_then(|digit| u8::try_from(digit).ok()).unwrap_or(b'0');
-            }
-            AttributeName::Number(shown)
+            let [[a, b], [c, d]] = reason.attribute.0.to_be_bytes().map(hex);
+            AttributeName::Number([b'0', b'x', a, b, c, d])
         };
         let attribute = known_name(reason.attribute, dictionary).map_or_else(number, AttributeName::Known);
         Self { attribute, id: reason.id.text() }

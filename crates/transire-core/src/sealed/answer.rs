@@ -15,7 +15,7 @@ use crate::attribute::{
 };
 use crate::bytes::{Reader, index, widen};
 use crate::checksum::Crc32c;
-use crate::profile::{ATTRIBUTE_HEAD, Attribute, Header};
+use crate::profile::{ATTRIBUTE_HEAD, Attribute, Header, join_head};
 use crate::prologue::{Content, HEADER_MAX, PROLOGUE_LEN, Prologue};
 use crate::report::ReasonName;
 use crate::verdict::{Datum, Outcome, Reason, Verdict, reasons};
@@ -143,7 +143,7 @@ impl<'a, I: Iterator<Item = ReasonName<'a>> + Clone> Words<'a, I> {
     /// The bytes of the header.
     fn header(&self, out: &mut dyn FnMut(&[u8])) {
         let mut attribute = |id: AttributeId, kind: Type, value: &[u8]| {
-            head(id, kind, value.len(), out);
+            out(&head(id, kind, value.len()));
             out(value);
         };
         attribute(VENDOR, Type::Text, self.named.vendor.as_bytes());
@@ -156,7 +156,7 @@ impl<'a, I: Iterator<Item = ReasonName<'a>> + Clone> Words<'a, I> {
         let lengths = self.ascending().map(|id| length(&id).saturating_add(2));
         let whole = lengths.fold(0_usize, usize::saturating_add);
         if whole > 0 {
-            head(ANSWER_REASONS, Type::Set, whole.saturating_add(1), out);
+            out(&head(ANSWER_REASONS, Type::Set, whole.saturating_add(1)));
             out(&[Type::Text.code()]);
             for id in self.ascending() {
                 // An id of 64 KiB makes the header longer than one may be.
@@ -178,11 +178,9 @@ impl<'a, I: Iterator<Item = ReasonName<'a>> + Clone> Words<'a, I> {
     }
 }
 
-/// The head of an attribute.
-fn head(id: AttributeId, kind: Type, length: usize, out: &mut dyn FnMut(&[u8])) {
-    out(&id.0.to_le_bytes());
-    out(&[kind.code(), 0]);
-    out(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
+/// The head of an attribute of so many bytes.
+fn head(id: AttributeId, kind: Type, length: usize) -> [u8; ATTRIBUTE_HEAD] {
+    join_head(id, kind.code(), u32::try_from(length).unwrap_or(u32::MAX))
 }
 
 /// What the target of a sealed stream says to its source. One that exists is well formed and does not contradict itself.

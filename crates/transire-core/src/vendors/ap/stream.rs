@@ -11,7 +11,7 @@ use alloc::boxed::Box;
 
 use super::{AP_TYPE, APQNS, BOUND, CONTROL_DOMAINS, MODE, QUEUE_FACILITIES};
 use crate::attribute::{AttributeId, Attributes, MEMBERS_MAX, Text, Type, VENDOR, Value};
-use crate::bytes::{big_endian, index, widen};
+use crate::bytes::{big_endian, hex, index, widen};
 use crate::format::{
     Choices, DeviceKey, Event, Field, FieldKind, Format, Glance, Hold, Identified, Layout, Likeness, Phase, Proves,
     Reader, Role, Share, Step, settles_nothing,
@@ -124,12 +124,6 @@ fn likeness(prefix: &[u8], _eof: bool) -> Likeness {
         None if MAGIC_BYTES.starts_with(prefix) || SWAPPED_BYTES.starts_with(prefix) => Likeness::Short,
         _ => Likeness::No,
     }
-}
-
-/// Two digits for each byte, in lower case.
-fn hex(byte: u8) -> [u8; 2] {
-    let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' + (half - 10) };
-    [digit(byte >> 4), digit(byte & 0xf)]
 }
 
 /// A queue as the stream has it.
