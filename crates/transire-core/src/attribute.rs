@@ -807,21 +807,6 @@ impl OwnedValue {
     }
 }
 
-impl PartialEq<Value<'_>> for OwnedValue {
-    /// A value has one form on the wire: where the types are the same, the bytes tell.
-    fn eq(&self, other: &Value<'_>) -> bool {
-        let bytes = self.bytes.as_slice();
-        match (self.kind, other) {
-            (Type::Uint, Value::Uint(number)) => bytes == number.to_le_bytes(),
-            (Type::Text, Value::Text(text)) => bytes == text.0,
-            (Type::Version, Value::Version(version)) => {
-                bytes == [version.major, version.minor, version.patch].map(u32::to_le_bytes).as_flattened()
-            }
-            _ => self.value() == *other,
-        }
-    }
-}
-
 fn write_items<I: AsRef<[u8]>>(out: &mut Vec<u8>, items: impl Iterator<Item = I>) -> Result<(), Malformed> {
     let mut writer = Writer::new(out);
     for item in items {
@@ -1132,8 +1117,35 @@ pub trait Attributes {
     }
 
     /// Why there is no value, where there is none.
-    fn absence(&self, _id: AttributeId) -> Absence {
-        Absence::Unstated
+    fn absence(&self, id: AttributeId) -> Absence {
+        self.statable().map_or(Absence::Unstated, |statable| statable.absence(id))
+    }
+
+    /// What can be stated here at all; `None` where that may be anything.
+    fn statable(&self) -> Option<&'static Statable> {
+        None
+    }
+}
+
+/// What the native streams of a format can state at all, whatever their bytes. A target settles beforehand what it says of
+/// all the rest: see [`crate::rule::RuleTable::statable`].
+#[derive(Debug)]
+pub struct Statable {
+    /// The attributes that a stream can state, and those that follow from them.
+    pub attributes: &'static [AttributeId],
+    /// Those that none can, and that an envelope could: where a rule would have them, that is worth a note.
+    pub unsaid: &'static [AttributeId],
+}
+
+impl Statable {
+    /// Whether a stream can state the attribute.
+    pub fn includes(&self, id: AttributeId) -> bool {
+        id.is_one_of(self.attributes)
+    }
+
+    /// Why a stream has no value of the attribute, where it has read all that it says.
+    pub fn absence(&self, id: AttributeId) -> Absence {
+        if id.is_one_of(self.unsaid) { Absence::Unsaid } else { Absence::Unstated }
     }
 }
 

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use crate::attribute::{Attributes, Dictionary};
 use crate::bytes::{big_endian, index, little_endian};
+use crate::magic::{First, Magic};
 use crate::rule::RuleTable;
 use crate::target::Target;
 use crate::verdict::{Reason, ReasonId, Span};
@@ -87,8 +88,8 @@ pub struct Format {
     pub title: &'static str,
     /// Whose bytes these are.
     pub role: Role,
-    /// What the first bytes say; `eof` when there are no more.
-    pub likeness: fn(prefix: &[u8], eof: bool) -> Likeness,
+    /// How its streams are known by their first bytes.
+    pub known_by: KnownBy,
     /// Bytes from the start within which the source profile is known, of every stream that a known driver writes: one
     /// that says more may take more, up to [`Format::hold`]. `None` where only the end tells.
     pub judged_within: Option<u32>,
@@ -110,6 +111,31 @@ pub struct Format {
     /// The kernel driver, opened on the target in the state RESUMING; `None` where no driver is public.
     pub driver: Option<OpenDriver>,
 }
+
+impl Format {
+    /// How much the first bytes look like the format; `eof` when there are no more.
+    pub fn likeness(&self, prefix: &[u8], eof: bool) -> Likeness {
+        match self.known_by {
+            KnownBy::Magic(magics) => Magic::likeness_of(magics, First::of(prefix)),
+            KnownBy::Distinct(look) | KnownBy::Fit(look) => look(prefix, eof),
+        }
+    }
+}
+
+/// How the streams of a format are known by their first bytes.
+#[derive(Clone, Copy, Debug)]
+pub enum KnownBy {
+    /// One of these magics: nothing else begins with one.
+    Magic(&'static [Magic]),
+    /// Something else that nothing else has: asked of every input, whatever the target.
+    Distinct(Look),
+    /// No more than that the bytes fit: never [`Likeness::Certain`], and of as many bytes as are looked at
+    /// ([`crate::recognise::PREFIX_MAX`]) never [`Likeness::Short`]. With so many it is asked for its own vendor's target only.
+    Fit(Look),
+}
+
+/// What the first bytes say; `eof` when there are no more.
+pub type Look = fn(prefix: &[u8], eof: bool) -> Likeness;
 
 /// Looks at the first bytes of a stream, `eof` when nothing follows them, and shows the source profile once it is there.
 pub type Identify = fn(prefix: &[u8], eof: bool, choices: Choices, show: &mut dyn FnMut(&dyn Attributes)) -> Identified;

@@ -16,7 +16,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::attribute::{Absence, AttributeId, Attributes, Value};
+use crate::attribute::{Absence, AttributeId, Attributes, Statable, Value};
 use crate::bytes::{index, widen};
 use crate::format::{Choices, Event, Format, Layout, Reader, Registry};
 use crate::judge::{judge, judge_seal};
@@ -857,6 +857,11 @@ impl Attributes for Source<'_> {
             // What the payload cannot say, the header could have said.
             _ => Absence::Unstated,
         }
+    }
+
+    fn statable(&self) -> Option<&'static Statable> {
+        // A header can state anything.
+        if self.header.is_some() { None } else { self.native?.statable() }
     }
 }
 

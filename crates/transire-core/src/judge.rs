@@ -1,10 +1,10 @@
 //! `judge`: a source profile is held against a target. Pure: the same two and the same time give the same verdict.
 
-use crate::attribute::{AGGREGATION, Absence, AttributeId, Attributes, DIGEST, VENDOR, Value};
-use crate::plan::{Lack, Terms, present};
+use crate::attribute::{AGGREGATION, Absence, AttributeId, Attributes, DIGEST, Statable, VENDOR, Value};
+use crate::plan::{Lack, Required, Terms, present};
 use crate::profile::Profile;
 use crate::rule::{Absent, Capacity, Compare, Comparison, Mismatch, Pair, Resource, RuleTable};
-use crate::target::{Operand, Target};
+use crate::target::Target;
 use crate::verdict::{Datum, Reason, ReasonId, Verdict, reasons};
 
 /// Holds the source against the target, by the rules of the target's vendor, and adds what it finds to the verdict.
@@ -24,12 +24,14 @@ pub fn judge(source: &dyn Attributes, target: &Target, now: Option<u64>, verdict
     }
     let source = &Complete::new(source, rules);
     let case = Case { source, target, now };
-    let plan = target.plan();
-    for reason in &plan.listed {
-        verdict.push(*reason);
-    }
+    let questions = target.plan().questions(source);
+    let mut told = 0;
     let mut stated = None;
-    for terms in &plan.terms {
+    for terms in &questions.terms {
+        if terms.told_before > told {
+            verdict.push_all(questions.told.get(told..terms.told_before).unwrap_or(&[]));
+            told = terms.told_before;
+        }
         if !terms.again {
             stated = source.value(terms.source);
         }
@@ -37,6 +39,14 @@ pub fn judge(source: &dyn Attributes, target: &Target, now: Option<u64>, verdict
             case.compare(terms, stated, verdict);
         }
     }
+    verdict.push_all(questions.told.get(told..).unwrap_or(&[]));
+}
+
+/// What a rule says of a source that does not state its attribute, and neither asks an administrator nor takes a default
+/// in its place.
+pub(crate) fn say_lacking(terms: &Terms, source: &dyn Attributes, target: &Target, verdict: &mut Verdict) {
+    let source = &Complete::new(source, target.rules());
+    Case { source, target, now: None }.compare(terms, None, verdict);
 }
 
 /// The reason, with the place in the input where the source's value stands, if it was read from one.
@@ -101,6 +111,10 @@ impl Attributes for Complete<'_> {
     fn absence(&self, id: AttributeId) -> Absence {
         self.stated.absence(id)
     }
+
+    fn statable(&self) -> Option<&'static Statable> {
+        self.stated.statable()
+    }
 }
 
 /// A target's profile after a setting was made.
@@ -142,32 +156,35 @@ impl Case<'_> {
             verdict_note(terms, note, terms.source, verdict);
             return;
         }
-        match (source, &terms.required) {
-            (Ok(source), Ok(target)) => self.compare_present(terms, source, target.value(), verdict),
-            (source, target) => self.lacking(terms, source.err(), target.as_ref().err().copied(), verdict),
+        let lack = if let Required::Nothing(lack) = &terms.required { Some(*lack) } else { None };
+        match (source, lack) {
+            (Ok(source), None) => self.compare_present(terms, source, verdict),
+            (source, lack) => self.lacking(terms, source.err(), lack, verdict),
         }
     }
 
-    fn compare_present(&self, terms: &Terms, source: Value<'_>, target: Value<'_>, verdict: &mut Verdict) {
+    fn compare_present(&self, terms: &Terms, source: Value<'_>, verdict: &mut Verdict) {
         let compare = |target| {
             let replaced = &|attribute| self.is_replaced(attribute);
             let pair = Pair { source, target, of_source: self.source, of_target: self.target, replaced };
             compare_values(&terms.compare, &pair)
         };
-        let comparison = match &terms.operand {
-            Operand::OfTarget | Operand::Value(_) => compare(target),
-            Operand::AnyOf(values) => values
+        let comparison = match &terms.required {
+            Required::OfTarget(value) | Required::Named(value) => compare(value.value()),
+            Required::AnyOf(values) => values
                 .iter()
                 .map(|value| compare(value.value()))
                 .find(|comparison| !matches!(comparison, Comparison::Mismatch(_)))
                 .unwrap_or(Comparison::Mismatch(reasons::NOT_ONE_OF)),
+            // Of a target that does not say, nothing is compared.
+            Required::Nothing(_) => Comparison::Match,
         };
         let here = |reason| placed(reason, self.source, terms.source);
         match comparison {
             Comparison::Match => {}
             Comparison::MatchWithNote(id) => verdict.push(here(terms.reason(id, terms.source))),
             Comparison::Mismatch(id) => {
-                if let Some(setting) = self.setting(terms, source, target) {
+                if let Some(setting) = self.setting(terms, source) {
                     verdict.push(here(setting));
                 } else if id == reasons::NOT_REPORTED_YET && matches!(terms.compare, Compare::SameCapacity(_)) {
                     verdict.push(here(terms.reason(id, AGGREGATION)));
@@ -221,10 +238,9 @@ impl Case<'_> {
 
     /// The setting that makes the comparison hold, where the target can be set so. What an override names is not the
     /// target's own value, so no setting changes it.
-    fn setting(&self, terms: &Terms, source: Value<'_>, target: Value<'_>) -> Option<Reason> {
-        if terms.operand != Operand::OfTarget {
-            return None;
-        }
+    fn setting(&self, terms: &Terms, source: Value<'_>) -> Option<Reason> {
+        let Required::OfTarget(target) = &terms.required else { return None };
+        let target = target.value();
         let holds_after = |attribute, value, target| {
             let rules = self.target.rules();
             let stated = Changed { profile: self.target.profile(), attribute, value };

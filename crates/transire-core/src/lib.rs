@@ -106,6 +106,7 @@ pub mod early;
 pub mod format;
 pub mod gate;
 pub mod judge;
+pub mod magic;
 mod plan;
 pub mod profile;
 pub mod prologue;

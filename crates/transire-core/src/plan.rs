@@ -3,20 +3,30 @@
 
 use alloc::vec::Vec;
 
-use crate::attribute::{Absence, AttributeId, Attributes, OwnedValue, Value};
+use crate::attribute::{Absence, AttributeId, Attributes, OwnedValue, Statable, Value};
+use crate::judge::say_lacking;
 use crate::rule::{Absent, Compare, Mismatch, Rule, When};
 use crate::target::{Accept, Operand, Target};
-use crate::verdict::{Reason, ReasonId, reasons};
+use crate::verdict::{Reason, ReasonId, Verdict, reasons};
 
-/// The rules that a source is asked on a target, in their order.
+/// What the rules come to on a target.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
-    /// That the target has rules of its own, and whether they are in force.
-    pub listed: Vec<Reason>,
-    /// The rules, without those that are never asked.
-    pub terms: Vec<Terms>,
+    /// What any source is asked.
+    any: Questions,
+    /// What is left to ask of a source that states no more than this.
+    of_streams: Vec<(&'static Statable, Questions)>,
     /// The attributes of the source about which a rule of the target's own is in force in place of the vendor's.
     pub replaced: Vec<AttributeId>,
+}
+
+/// The rules that a source is asked, in their order, and what need not be asked to be told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Questions {
+    /// What is told whatever the source states: each in its place, see [`Terms::told_before`].
+    pub told: Vec<Reason>,
+    /// The rules, without those that are never asked.
+    pub terms: Vec<Terms>,
 }
 
 /// A rule as it is in force: the vendor's row, with the target's own comparison where that took its place.
@@ -28,10 +38,8 @@ pub(crate) struct Terms {
     pub target: AttributeId,
     /// How the two are compared.
     pub compare: Compare,
-    /// With what, besides `required`.
-    pub operand: Operand,
-    /// What the target has, or what it means that it has nothing. Of a rule with several operands, not looked at.
-    pub required: Result<OwnedValue, Lack>,
+    /// With what.
+    pub required: Required,
     /// When the rule is asked at all, where that does not depend on the target alone.
     pub when: Option<When>,
     /// What it means that the comparison fails.
@@ -40,12 +48,60 @@ pub(crate) struct Terms {
     pub source_absent: Absent,
     /// Whether the rule before this one is about the same attribute of the source.
     pub again: bool,
+    /// How many of [`Questions::told`] come before it.
+    pub told_before: usize,
     /// The vendor's row.
     pub rule: Option<&'static Rule>,
     /// Whether a source that has what is required needs nothing else for the rule to hold.
     holds_with_its_like: bool,
     /// Whether it holds for a source without the attribute.
     holds_without: bool,
+}
+
+/// What a source is held against.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Required {
+    /// What the target has, which a setting can change.
+    OfTarget(Known),
+    /// What a rule of the target's own names.
+    Named(Known),
+    /// Any of these values, which such a rule names.
+    AnyOf(Vec<OwnedValue>),
+    /// The target does not say; what that means.
+    Nothing(Lack),
+}
+
+/// A value that is read from its bytes once, where that takes time.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Known {
+    /// One that is a number or a few.
+    Read(Value<'static>),
+    /// One that is its bytes.
+    Bytes(OwnedValue),
+}
+
+impl Known {
+    fn of(value: Value<'_>) -> Self {
+        match value {
+            Value::Bool(value) => Self::Read(Value::Bool(value)),
+            Value::Uint(value) => Self::Read(Value::Uint(value)),
+            Value::Version(value) => Self::Read(Value::Version(value)),
+            Value::Range(low, high) => Self::Read(Value::Range(low, high)),
+            Value::Ratio(value) => Self::Read(Value::Ratio(value)),
+            Value::PciId(value) => Self::Read(Value::PciId(value)),
+            Value::Text(_) | Value::Bytes(_) | Value::Mask(_) | Value::Set(_) | Value::Map(_) | Value::Unknown => {
+                Self::Bytes(value.to_owned())
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn value(&self) -> Value<'_> {
+        match self {
+            Self::Read(value) => *value,
+            Self::Bytes(value) => value.value(),
+        }
+    }
 }
 
 /// What follows from a side that lacks its attribute.
@@ -62,69 +118,123 @@ pub(crate) enum Lack {
 impl Plan {
     /// What the vendor's rules and the target's own come to on the target.
     pub(crate) fn of(target: &Target) -> Self {
-        let rules = target.rules().rules;
-        let mut plan = Self::default();
-        for accept in target.accepts() {
-            plan.list(accept, target);
+        let mut replaced = Vec::new();
+        let terms = in_force(target, &mut replaced);
+        let listed: Vec<Reason> = target.accepts().iter().flat_map(|accept| listed(accept, target)).collect();
+        let questions = |statable| Questions::of(target, listed.clone(), terms.clone(), statable);
+        let streams = target.rules().statable.iter();
+        Self {
+            any: questions(None),
+            of_streams: streams.map(|statable| (*statable, questions(Some(statable)))).collect(),
+            replaced,
         }
-        let mut asked: Vec<&Accept> = Vec::new();
-        for rule in rules {
-            match target.accept_of(Some(rule), rule.target).filter(|accept| accept.replaces(Some(rule), target)) {
-                None => plan.terms.extend(Terms::of_vendor(rule, target)),
-                Some(accept) => {
-                    plan.replaced.push(rule.source);
-                    // It is asked once, whatever number of rows it stands for.
-                    if !asked.iter().any(|before| core::ptr::eq(*before, accept)) {
-                        asked.push(accept);
-                        plan.terms.extend(Terms::in_place_of(rule, accept, target));
-                    }
+    }
+
+    /// What the source is asked.
+    pub(crate) fn questions(&self, source: &dyn Attributes) -> &Questions {
+        let statable = source.statable();
+        let of_stream =
+            |(stream, _): &&(&Statable, _)| statable.is_some_and(|statable| core::ptr::eq(statable, *stream));
+        self.of_streams.iter().find(of_stream).map_or(&self.any, |(_, questions)| questions)
+    }
+}
+
+impl Questions {
+    /// What is left of the rules where the source states no more than `statable`, if that is known.
+    fn of(target: &Target, told: Vec<Reason>, terms: Vec<Terms>, statable: Option<&'static Statable>) -> Self {
+        let mut questions = Self { told, terms: Vec::new() };
+        let mut before = None;
+        for mut terms in terms {
+            match terms.when.map(|when| when.decided_by(target, statable)) {
+                Some(Some(false)) => continue,
+                None | Some(Some(true)) => terms.when = None,
+                Some(None) => {}
+            }
+            if let Some(silent) = statable.filter(|statable| !statable.includes(terms.source)).map(Silent) {
+                if terms.is_met_by(None, &silent) {
+                    continue;
+                }
+                if terms.says_the_same_of_the_silent() {
+                    let mut verdict = Verdict::new();
+                    say_lacking(&terms, &silent, target, &mut verdict);
+                    questions.told.extend(verdict.reasons());
+                    continue;
+                }
+            }
+            terms.told_before = questions.told.len();
+            terms.again = before.replace(terms.source) == Some(terms.source);
+            questions.terms.push(terms);
+        }
+        questions
+    }
+}
+
+/// A source that states nothing of what it is asked.
+struct Silent(&'static Statable);
+
+impl Attributes for Silent {
+    fn value(&self, _: AttributeId) -> Option<Value<'_>> {
+        None
+    }
+
+    fn statable(&self) -> Option<&'static Statable> {
+        Some(self.0)
+    }
+}
+
+/// That the target has a rule of its own, and whether it is in force.
+fn listed(accept: &Accept, target: &Target) -> impl Iterator<Item = Reason> {
+    let rows = || target.rules().rules.iter().filter(|rule| accept.is_of(rule));
+    [(true, reasons::ACCEPTED_BY_TARGET), (false, reasons::ACCEPT_OUT_OF_SCOPE)].into_iter().filter_map(
+        move |(in_force, id)| {
+            let rule = rows().find(|rule| accept.replaces(Some(rule), target) == in_force);
+            let alone = rows().next().is_none() && accept.replaces(None, target) == in_force;
+            (rule.is_some() || alone).then(|| Reason { rule, ..Reason::new(id).about(accept.attribute) })
+        },
+    )
+}
+
+/// The vendor's rules with the target's own in their place, and those of the target's own behind them that have none to
+/// replace; and the attributes of which rules are replaced.
+fn in_force(target: &Target, replaced: &mut Vec<AttributeId>) -> Vec<Terms> {
+    let rules = target.rules().rules;
+    let mut in_force = Vec::new();
+    let mut asked: Vec<&Accept> = Vec::new();
+    for rule in rules {
+        match target.accept_of(Some(rule), rule.target).filter(|accept| accept.replaces(Some(rule), target)) {
+            None => in_force.extend(Terms::of_vendor(rule, target)),
+            Some(accept) => {
+                replaced.push(rule.source);
+                // It is asked once, whatever number of rows it stands for.
+                if !asked.iter().any(|before| core::ptr::eq(*before, accept)) {
+                    asked.push(accept);
+                    in_force.extend(Terms::in_place_of(rule, accept, target));
                 }
             }
         }
-        for accept in target.accepts() {
-            let has_rule = rules.iter().any(|rule| accept.is_of(rule));
-            if !has_rule && accept.replaces(None, target) {
-                plan.terms.extend(Terms::of_target(accept, target));
-            }
-        }
-        let mut before = None;
-        for terms in &mut plan.terms {
-            terms.again = before.replace(terms.source) == Some(terms.source);
-        }
-        plan
     }
-
-    /// Says that the target has a rule of its own, and whether it is in force.
-    fn list(&mut self, accept: &Accept, target: &Target) {
-        let rows = || target.rules().rules.iter().filter(|rule| accept.is_of(rule));
-        for (in_force, id) in [(true, reasons::ACCEPTED_BY_TARGET), (false, reasons::ACCEPT_OUT_OF_SCOPE)] {
-            let rule = rows().find(|rule| accept.replaces(Some(rule), target) == in_force);
-            let alone = rows().next().is_none() && accept.replaces(None, target) == in_force;
-            if rule.is_some() || alone {
-                self.listed.push(Reason { rule, ..Reason::new(id).about(accept.attribute) });
-            }
+    for accept in target.accepts() {
+        let has_rule = rules.iter().any(|rule| accept.is_of(rule));
+        if !has_rule && accept.replaces(None, target) {
+            in_force.extend(Terms::of_target(accept, target));
         }
     }
+    in_force
 }
 
 impl Terms {
     /// `None` for a row that is never asked on the target.
     fn of_vendor(rule: &'static Rule, target: &Target) -> Option<Self> {
-        let when = match rule.when.map(|when| (when, when.decided_by(target))) {
-            Some((_, Some(false))) => return None,
-            None | Some((_, Some(true))) => None,
-            Some((when, None)) => Some(when),
-        };
         let terms = Self {
             source: rule.source,
             target: rule.target,
             compare: rule.compare,
-            operand: Operand::OfTarget,
-            required: Err(Lack::PassOver(None)),
-            when,
+            required: Required::Nothing(Lack::PassOver(None)),
+            when: rule.when,
             mismatch: rule.mismatch,
             source_absent: rule.source_absent,
             again: false,
+            told_before: 0,
             rule: Some(rule),
             holds_with_its_like: false,
             holds_without: false,
@@ -154,12 +264,16 @@ impl Terms {
             source: accept.attribute,
             target: accept.attribute,
             compare: accept.compare,
-            operand: accept.operand.clone(),
-            required: Err(Lack::PassOver(None)),
+            required: match &accept.operand {
+                Operand::OfTarget => Required::Nothing(Lack::PassOver(None)),
+                Operand::Value(value) => Required::Named(Known::of(value.value())),
+                Operand::AnyOf(values) => Required::AnyOf(values.clone()),
+            },
             when: None,
             mismatch: Mismatch::Refuse,
             source_absent: Absent::Unknown,
             again: false,
+            told_before: 0,
             rule: None,
             holds_with_its_like: false,
             holds_without: false,
@@ -171,19 +285,22 @@ impl Terms {
         if matches!(self.compare, Compare::Ignore) {
             return None;
         }
-        self.required = match &self.operand {
-            Operand::OfTarget => present(target.value(self.target), absent).map(Value::to_owned),
-            Operand::Value(value) => Ok(value.clone()),
-            Operand::AnyOf(_) => Ok(Value::Unknown.to_owned()),
-        };
-        let required = self.required.as_ref().ok().map(OwnedValue::value);
-        self.holds_with_its_like = required.is_some_and(|value| self.compare.takes_its_like(value));
-        self.holds_without = match self.source_absent {
+        // What a rule names is there already.
+        if matches!(self.required, Required::Nothing(_)) {
+            self.required = match present(target.value(self.target), absent) {
+                Ok(value) => Required::OfTarget(Known::of(value)),
+                Err(lack) => Required::Nothing(lack),
+            };
+        }
+        let required = self.required();
+        let holds_with_its_like = required.is_some_and(|value| self.compare.takes_its_like(value));
+        let holds_without = match self.source_absent {
             Absent::Ignore => true,
             // It is taken in the place of the source's value.
-            Absent::Default(taken) => self.holds_with_its_like && required == Some(taken),
+            Absent::Default(taken) => holds_with_its_like && required == Some(taken),
             _ => false,
         };
+        (self.holds_with_its_like, self.holds_without) = (holds_with_its_like, holds_without);
         Some(self)
     }
 
@@ -191,9 +308,26 @@ impl Terms {
     #[inline]
     pub(crate) fn is_met_by(&self, stated: Option<Value<'_>>, source: &impl Attributes) -> bool {
         match stated {
-            Some(value) => self.holds_with_its_like && self.required.as_ref().is_ok_and(|required| *required == value),
+            Some(value) => self.holds_with_its_like && self.required() == Some(value),
             None => self.holds_without || source.absence(self.source) == Absence::Awaited,
         }
+    }
+
+    /// The one value that the source is held against, where it is one.
+    #[inline]
+    fn required(&self) -> Option<Value<'_>> {
+        match &self.required {
+            Required::OfTarget(value) | Required::Named(value) => Some(value.value()),
+            Required::AnyOf(_) | Required::Nothing(_) => None,
+        }
+    }
+
+    /// Whether it says the same of every source that does not state its attribute: no administrator is asked, whose
+    /// assertions end, no default is compared, and no other attribute decides whether the rule is asked.
+    fn says_the_same_of_the_silent(&self) -> bool {
+        let asks = self.source_absent == Absent::Administrator || self.required == Required::Nothing(Lack::Ask);
+        let compares = matches!(self.source_absent, Absent::Default(_));
+        self.when.is_none() && !asks && !compares
     }
 
     /// A reason that the rule gives.

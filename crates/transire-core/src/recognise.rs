@@ -1,7 +1,8 @@
 //! `recognise`: which format is this? Looks at a bounded prefix and nothing else.
 
 use crate::bytes::{index, widen};
-use crate::format::{Choices, Format, Likeness, Registry, Role};
+use crate::format::{Choices, Format, KnownBy, Likeness, Registry, Role};
+use crate::magic::{First, Magic};
 use crate::sealed;
 use crate::target::Target;
 use crate::verdict::{Datum, Reason, reasons};
@@ -36,17 +37,26 @@ pub fn recognise(registry: Registry, vendor: Option<&str>, prefix: &[u8], eof: b
         Likeness::Short => short = true,
         Likeness::Possible(_) | Likeness::Opaque | Likeness::No => {}
     }
+    let first = First::of(prefix);
     // What speaks for something, and what speaks for nothing; see `candidates`, which tells the same at leisure.
     let (mut possible, mut opaque) = (Few::None, Few::None);
-    for format in registry.formats() {
-        let likeness = (format.likeness)(prefix, eof);
-        match likeness {
-            Likeness::Certain if format.role == Role::Source => return Recognised::Native(format),
-            Likeness::Certain => return Recognised::Refused(Reason::at(reasons::FORMAT_DESCRIBES_TARGET, 0)),
-            Likeness::Short => short = true,
-            Likeness::Possible(_) if is_own(format, vendor) => possible.add(format),
-            Likeness::Opaque if vendor.is_some() && is_own(format, vendor) => opaque.add(format),
-            Likeness::Possible(_) | Likeness::Opaque | Likeness::No => {}
+    let is_whole = prefix.len() == index(PREFIX_MAX);
+    for row in registry.0 {
+        let own = vendor.is_none_or(|vendor| vendor == row.name());
+        for format in row.formats {
+            let likeness = match format.known_by {
+                KnownBy::Magic(magics) => Magic::likeness_of(magics, first),
+                KnownBy::Fit(_) if is_whole && !own => continue,
+                KnownBy::Distinct(look) | KnownBy::Fit(look) => look(prefix, eof),
+            };
+            match likeness {
+                Likeness::Certain if format.role == Role::Source => return Recognised::Native(format),
+                Likeness::Certain => return Recognised::Refused(Reason::at(reasons::FORMAT_DESCRIBES_TARGET, 0)),
+                Likeness::Short => short = true,
+                Likeness::Possible(_) if own && format.role == Role::Source => possible.add(format),
+                Likeness::Opaque if own && vendor.is_some() && format.role == Role::Source => opaque.add(format),
+                Likeness::Possible(_) | Likeness::Opaque | Likeness::No => {}
+            }
         }
     }
     if short && !eof && prefix.len() < index(PREFIX_MAX) {
@@ -95,11 +105,11 @@ pub fn candidates<'a>(
 ) -> impl Iterator<Item = (&'static Format, &'static str)> + 'a {
     let prefix = bounded(prefix);
     let own = move |format: &&'static Format| is_own(format, vendor);
-    let speaks = move |format: &'static Format| match (format.likeness)(prefix, eof) {
+    let speaks = move |format: &'static Format| match format.likeness(prefix, eof) {
         Likeness::Possible(evidence) => Some((format, evidence)),
         _ => None,
     };
-    let opaque = move |format: &&'static Format| (format.likeness)(prefix, eof) == Likeness::Opaque;
+    let opaque = move |format: &&'static Format| format.likeness(prefix, eof) == Likeness::Opaque;
     let possible = registry.formats().filter(own).filter_map(speaks);
     let silent = vendor.is_some() && registry.formats().filter(own).find_map(speaks).is_none();
     let rest = registry.formats().filter(own).filter(move |format| silent && opaque(format));

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use crate::attribute::{AttributeId, Attributes, Dictionary, Value};
+use crate::attribute::{AttributeId, Attributes, Dictionary, Statable, Value};
 use crate::verdict::{ReasonId, reasons};
 
 /// One row of a vendor's rule table.
@@ -232,10 +232,12 @@ impl When {
         }
     }
 
-    /// Whether the condition holds for every source, or for none; `None` where it depends on the source.
-    pub(crate) fn decided_by(&self, target: &dyn Attributes) -> Option<bool> {
+    /// Whether the condition holds for every source that states no more than `statable`, or for none; `None` where it
+    /// depends on the source.
+    pub(crate) fn decided_by(&self, target: &dyn Attributes, statable: Option<&Statable>) -> Option<bool> {
+        let silent = |id| statable.is_some_and(|statable| !statable.includes(id));
         let all_of = |all: &[Self], holds: bool| {
-            let mut decided = all.iter().map(|when| when.decided_by(target));
+            let mut decided = all.iter().map(|when| when.decided_by(target, statable));
             if decided.clone().any(|one| one == Some(!holds)) {
                 Some(!holds)
             } else {
@@ -243,13 +245,13 @@ impl When {
             }
         };
         match self {
-            Self::SourceIs(..) => None,
             Self::TargetIs(id, value) => Some(target.value(*id) == Some(*value)),
-            Self::BothHave(id) => target.value(*id).is_none().then_some(false),
-            Self::EitherHas(id) => target.value(*id).is_some().then_some(true),
+            Self::BothHave(id) => (target.value(*id).is_none() || silent(*id)).then_some(false),
+            Self::EitherHas(id) if target.value(*id).is_some() => Some(true),
+            Self::SourceIs(id, _) | Self::EitherHas(id) => silent(*id).then_some(false),
             Self::All(all) => all_of(all, true),
             Self::Any(any) => all_of(any, false),
-            Self::Not(when) => when.decided_by(target).map(|holds| !holds),
+            Self::Not(when) => when.decided_by(target, statable).map(|holds| !holds),
         }
     }
 }
@@ -325,6 +327,9 @@ pub struct RuleTable {
     /// The value of an attribute that follows from others (mtty's `nr_ports` from `mdev_type`), for a side that does not
     /// have it.
     pub derive: for<'a> fn(&'a dyn Attributes, AttributeId) -> Option<Value<'a>>,
+    /// What the native streams of its formats can state ([`Attributes::statable`]). For a source that states no more than
+    /// one of these, a target knows beforehand which rules are left to ask; of any other it asks them all.
+    pub statable: &'static [&'static Statable],
     /// Two attributes of one side that cannot both be true.
     pub contradiction: fn(&dyn Attributes) -> Option<(AttributeId, AttributeId)>,
     /// An attribute of a *target* whose value no device of this vendor has, and the values that there are.

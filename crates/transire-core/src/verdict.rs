@@ -579,6 +579,20 @@ impl Verdict {
         }
     }
 
+    /// Adds these reasons.
+    #[inline]
+    pub fn push_all(&mut self, reasons: &[Reason]) {
+        // With so few, there is room for any: see `push`.
+        if self.reasons.len().saturating_add(reasons.len()) <= NOTES_KEPT {
+            self.outcome = reasons.iter().map(|reason| reason.id.outcome()).fold(self.outcome, Outcome::max);
+            self.reasons.extend_from_slice(reasons);
+        } else {
+            for reason in reasons {
+                self.push(*reason);
+            }
+        }
+    }
+
     /// Whether a reason like this would only be counted.
     #[cold]
     fn has_enough_like(&self, reason: &Reason) -> bool {

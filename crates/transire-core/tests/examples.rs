@@ -15,11 +15,13 @@ use std::path::Path;
 
 use listed::{Example, examples, fixtures};
 use support::{impatient, push, whole};
+use transire_core::attribute::{Absence, AttributeId, Attributes, Value};
 use transire_core::format::{Record, Role};
 use transire_core::gate::{Gate, Options, Output};
+use transire_core::judge::judge;
 use transire_core::report::report;
 use transire_core::vendors::VENDORS;
-use transire_core::verdict::Reason;
+use transire_core::verdict::{Reason, Verdict};
 
 /// What the gate of an example says.
 trait Asked {
@@ -104,6 +106,49 @@ fn examples_have_their_verdict_in_any_cut() {
         example.one_answer(&example.input);
     }
     say(&format!("{} examples of {} formats", examples.len(), VENDORS.formats().count()));
+}
+
+/// A source without the word on what it can state.
+struct Open<'a>(&'a dyn Attributes);
+
+impl Attributes for Open<'_> {
+    fn value(&self, id: AttributeId) -> Option<Value<'_>> {
+        self.0.value(id)
+    }
+
+    fn place(&self, id: AttributeId) -> Option<(u64, u32)> {
+        self.0.place(id)
+    }
+
+    fn absence(&self, id: AttributeId) -> Absence {
+        self.0.absence(id)
+    }
+}
+
+/// What a target settles beforehand of a format's streams is what it finds out of one that it asks everything.
+#[test]
+fn what_is_settled_beforehand_is_what_would_be_found_out() {
+    let examples = examples();
+    let mut judged = 0;
+    for (example, target) in
+        examples.iter().flat_map(|example| examples.iter().filter_map(move |of| Some((example, of.target.as_deref()?))))
+    {
+        let vendor = VENDORS.vendor(&example.vendor).unwrap();
+        for format in vendor.formats.iter().filter(|_| target.vendor() == example.vendor) {
+            let choices = (format.settled_by)(target.profile());
+            (format.identify)(&example.input, true, choices, &mut |source| {
+                let [said, found_out] = [source, &Open(source)].map(|source: &dyn Attributes| {
+                    let mut verdict = Verdict::new();
+                    judge(source, target, None, &mut verdict);
+                    verdict
+                });
+                assert_eq!(said, found_out, "{}/{} as {}", example.vendor, example.file, format.name);
+                judged += u32::from(source.statable().is_some());
+            });
+        }
+    }
+    assert!(judged > 100, "{judged} were judged");
+    say(&format!("{judged} pairs of source and target, asked everything and asked what is left"));
 }
 
 /// What is accepted is delivered as it came, and its structures, decoded and encoded again, are the stream.

@@ -89,7 +89,7 @@ pub fn load_target(bytes: &[u8], registry: Registry) -> Result<Target, TextError
 fn target_record(bytes: &[u8], registry: Registry) -> Option<&'static Format> {
     let prefix = bytes.get(..index(PREFIX_MAX)).unwrap_or(bytes);
     let mut records = registry.formats().filter(|format| format.role == Role::Target);
-    records.find(|format| (format.likeness)(prefix, bytes.len() == prefix.len()) == Likeness::Certain)
+    records.find(|format| format.likeness(prefix, bytes.len() == prefix.len()) == Likeness::Certain)
 }
 
 /// What such a record says, once all of it has passed its checks.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use transire_core::attribute::{
-    AttributeId, Attributes, Constraint, Definition, OwnedValue, PciId, Ratio, Text, Type, VENDOR, Value, Version,
+    Absence, AttributeId, Attributes, Constraint, Definition, OwnedValue, PciId, Ratio, Statable, Text, Type, VENDOR,
+    Value, Version,
 };
 use transire_core::judge::{judge, judge_seal};
 use transire_core::profile::{Profile, ProfileBuilder};
@@ -229,6 +230,10 @@ fn named(when: &When, values: &mut Vec<Value<'static>>) {
 #[derive(Clone, Default)]
 struct Stated {
     values: BTreeMap<u16, OwnedValue>,
+    /// What it can state, where that is known: what it does not state of the rest is absent as such a stream has it.
+    limits: Option<&'static Statable>,
+    /// Whether it says so.
+    says_limits: bool,
 }
 
 impl Attributes for Stated {
@@ -238,6 +243,25 @@ impl Attributes for Stated {
 
     fn place(&self, id: AttributeId) -> Option<(u64, u32)> {
         self.values.contains_key(&id.number()).then(|| (u64::from(id.number()), 1))
+    }
+
+    fn absence(&self, id: AttributeId) -> Absence {
+        self.limits.map_or(Absence::Unstated, |limits| limits.absence(id))
+    }
+
+    fn statable(&self) -> Option<&'static Statable> {
+        self.limits.filter(|_| self.says_limits)
+    }
+}
+
+/// A source that states no more than a native stream can is judged the same whether it says so or not: what a target
+/// settles beforehand is what it would have found out.
+fn ask_as_a_stream(source: &Stated, target: &Target, now: Option<u64>) {
+    for limits in target.rules().statable {
+        let mut source = Stated { limits: Some(limits), ..source.clone() };
+        source.values.retain(|number, _| limits.includes(AttributeId(*number)));
+        let open = judged(&source, target, now);
+        assert_eq!(judged(&Stated { says_limits: true, ..source }, target, now), open);
     }
 }
 
@@ -310,6 +334,7 @@ pub(crate) fn judge_any(input: &[u8]) {
     let mut target = target(&mut values, rules);
     list_terms(&mut target, &source, &pool, choices);
     ask(&source, &target, &values, now);
+    ask_as_a_stream(&source, &target, now);
     seal(&target, choices);
 }
 

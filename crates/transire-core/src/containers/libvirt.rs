@@ -6,6 +6,7 @@
 
 use crate::bytes::{Reader as Bytes, index, widen};
 use crate::format::Likeness;
+use crate::magic::{First, Magic};
 use crate::verdict::{Datum, Reason};
 
 /// The first 16 bytes of a finished image.
@@ -120,11 +121,7 @@ pub enum Opened {
 
 /// Whether the first bytes are those of a save image.
 pub fn likeness(prefix: &[u8]) -> Likeness {
-    let magic = prefix.get(..MAGIC.len()).unwrap_or(prefix);
-    if !MAGIC.starts_with(magic) && !MAGIC_PARTIAL.starts_with(magic) {
-        return Likeness::No;
-    }
-    if magic.len() < MAGIC.len() { Likeness::Short } else { Likeness::Certain }
+    Magic::likeness_of(&[Magic::new(&MAGIC), Magic::new(&MAGIC_PARTIAL)], First::of(prefix))
 }
 
 impl SaveImage {

@@ -5,9 +5,10 @@ extern crate std;
 use super::*;
 use crate::attribute::{Dictionary, Text, VENDOR};
 use crate::format::{
-    Choices, DeviceKey, Glance, Hold, Identified, Likeness, Phase, Proves, Role, Share, Step as ReaderStep, Vendor,
+    Choices, DeviceKey, Glance, Hold, Identified, KnownBy, Phase, Proves, Role, Share, Step as ReaderStep, Vendor,
     settles_nothing,
 };
+use crate::magic::Magic;
 use crate::profile::ProfileBuilder;
 use crate::prologue::PROLOGUE_LEN;
 use crate::seal::{Flow, SealEvent, Sealing};
@@ -134,6 +135,7 @@ static TOY_RULES: RuleTable = RuleTable {
     dictionary: &Dictionary { vendor: "toy", attributes: &[] },
     rules: &[],
     derive: |_, _| None,
+    statable: &[],
     contradiction: |_| None,
     impossible: |_| None,
 };
@@ -158,11 +160,7 @@ const fn toy(name: &'static str, reader: fn(bool) -> Box<dyn Reader>) -> Format 
         vendor: "toy",
         title: "",
         role: Role::Source,
-        likeness: |prefix, _| match prefix {
-            [b'T', b'O', b'Y', b'S', ..] => Likeness::Certain,
-            _ if b"TOYS".starts_with(prefix) => Likeness::Short,
-            _ => Likeness::No,
-        },
+        known_by: KnownBy::Magic(const { &[Magic::new(b"TOYS")] }),
         judged_within: Some(4),
         hold: Hold::Record(256),
         proves: NOTHING,

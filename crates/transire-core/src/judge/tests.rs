@@ -19,7 +19,7 @@ use crate::attribute::{
 use crate::profile::ProfileBuilder;
 use crate::report::{Report, reports};
 use crate::rule::{Origin, OriginKind, Rule, RuleTable, When, always_possible, derives_nothing, never_contradicts};
-use crate::target::{Accept, Allowed, Assertion, Requires, Settable, TargetError};
+use crate::target::{Accept, Allowed, Assertion, Operand, Requires, Settable, TargetError};
 use crate::vendors::mtty;
 use crate::verdict::Outcome;
 
@@ -85,6 +85,7 @@ fn table(rules: Vec<Rule>) -> &'static RuleTable {
         dictionary: &TOY,
         rules: Box::leak(rules.into_boxed_slice()),
         derive: derives_nothing,
+        statable: &[],
         contradiction: never_contradicts,
         impossible: always_possible,
     }))
@@ -125,7 +126,7 @@ fn judged(source: &Facts, target: &Target, now: Option<u64>) -> Verdict {
     let worst = verdict.reasons().iter().map(|reason| reason.id.outcome()).max().unwrap_or_default();
     assert_eq!(verdict.outcome(), worst, "the outcome is the worst of the reasons'");
     let source = &Complete::new(source, target.rules());
-    for terms in &target.plan().terms {
+    for terms in &target.plan().questions(source).terms {
         let stated = source.value(terms.source);
         let awaited = stated.is_none() && source.absence(terms.source) == Absence::Awaited;
         if terms.is_met_by(stated, source) && !awaited {

@@ -7,6 +7,7 @@ use alloc::string::String;
 use crate::attribute::{AttributeId, Attributes, DIGEST, DictionaryOf, PAYLOAD_FORMAT, PAYLOAD_LEN, Text, Value};
 use crate::bytes::{index, widen};
 use crate::format::{DeviceKey, Event, Field, FieldKind, Identified, Layout, Likeness, Reader, Registry, Step};
+use crate::magic::{First, Magic};
 use crate::profile::{ATTRIBUTE_HEAD, Attribute, Header, OwnedHeader, check_header_crc, vendor_unrecognized};
 use crate::prologue::{Content, MAGIC, PROLOGUE_LEN, Prologue};
 use crate::verdict::{Datum, Outcome, Reason, Verdict, reasons};
@@ -63,11 +64,7 @@ pub static FRAME: Layout = Layout {
 
 /// Whether the first bytes are those of a prologue.
 pub fn likeness(prefix: &[u8]) -> Likeness {
-    match prefix.split_at_checked(MAGIC.len()) {
-        Some((magic, _)) if magic == MAGIC => Likeness::Certain,
-        None if MAGIC.starts_with(prefix) => Likeness::Short,
-        _ => Likeness::No,
-    }
+    Magic::likeness_of(&[Magic::new(&MAGIC)], First::of(prefix))
 }
 
 /// Reads prologue and header from the first bytes and shows the header and what follows it, without allocating.

@@ -22,6 +22,7 @@ static TOY: Vendor = Vendor {
         dictionary: &Dictionary { vendor: "toy", attributes: &[] as &[Definition] },
         rules: &[],
         derive: |_, _| None,
+        statable: &[],
         contradiction: |_| None,
         impossible: |_| None,
     },

@@ -1,10 +1,11 @@
 //! What must hold for any input: the oracles of the fuzz targets, which the tests ask of the corpora too.
 
-use transire_core::attribute::Attributes;
-use transire_core::bytes::widen;
-use transire_core::format::{Choices, Event, Format, Identified, Phase, Reader, Record};
+use transire_core::attribute::{Absence, Attributes};
+use transire_core::bytes::{index, widen};
+use transire_core::format::{Choices, Event, Format, Identified, KnownBy, Likeness, Phase, Reader, Record};
 use transire_core::gate::{Gate, Options, Output};
 use transire_core::prologue::Content;
+use transire_core::recognise::PREFIX_MAX;
 use transire_core::sealed::{Answer, AnswerStage, Digest, Identity, SealedReader};
 use transire_core::vendors::VENDORS;
 use transire_core::verdict::{Outcome, Reason, Verdict, reasons};
@@ -216,7 +217,34 @@ pub(crate) fn gate(input: &[u8]) {
 pub(crate) fn vendors(input: &[u8]) {
     let Some((&grow, input)) = input.split_first() else { return };
     for format in VENDORS.formats() {
+        is_known_as_it_says(format, input);
         of_format(format, input, 1 + usize::from(grow));
+    }
+}
+
+/// A source that says what it can state at all states nothing else, nor does anything else follow from it.
+pub(crate) fn states_what_it_can(format: &Format, source: &dyn Attributes) {
+    let Some(statable) = source.statable() else { return };
+    let rules = VENDORS.vendor(format.vendor).expect("a vendor").rules;
+    assert!(rules.statable.iter().any(|known| std::ptr::eq(*known, statable)), "{}: not in its rules", format.name);
+    for definition in rules.dictionary.definitions() {
+        let id = definition.id;
+        let known = source.value(id).is_some() || (rules.derive)(source, id).is_some();
+        assert!(!known || statable.includes(id), "{}: {} is stated", format.name, definition.name);
+        let is_awaited = source.absence(id) == Absence::Awaited && statable.includes(id);
+        assert!(is_awaited || source.absence(id) == statable.absence(id), "{}: {}", format.name, definition.name);
+    }
+}
+
+/// What the first bytes say of a format keeps to how it says that it is known.
+fn is_known_as_it_says(format: &Format, input: &[u8]) {
+    if !matches!(format.known_by, KnownBy::Fit(_)) {
+        return;
+    }
+    for (end, eof) in (0..=index(PREFIX_MAX).min(input.len())).flat_map(|end| [(end, false), (end, true)]) {
+        let likeness = format.likeness(&input[..end], eof);
+        assert_ne!(likeness, Likeness::Certain, "{} in {end} bytes", format.name);
+        assert!(likeness != Likeness::Short || end < index(PREFIX_MAX), "{} in {end} bytes", format.name);
     }
 }
 
@@ -242,6 +270,7 @@ fn of_format(format: &'static Format, input: &[u8], grow: usize) {
     let mut shown = 0;
     let identified = (format.identify)(input, true, Choices::NONE, &mut |source: &dyn Attributes| {
         assert!(source.value(transire_core::attribute::VENDOR).is_some());
+        states_what_it_can(format, source);
         shown += 1;
     });
     match identified {

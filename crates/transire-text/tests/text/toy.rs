@@ -42,8 +42,14 @@ fn impossible(side: &dyn Attributes) -> Option<(AttributeId, &'static str)> {
     three.then_some((AttributeId(0x0102), "1, 2 or 4"))
 }
 
-static RULES: RuleTable =
-    RuleTable { dictionary: &DICTIONARY, rules: &[], derive: derives_nothing, contradiction, impossible };
+static RULES: RuleTable = RuleTable {
+    dictionary: &DICTIONARY,
+    rules: &[],
+    derive: derives_nothing,
+    statable: &[],
+    contradiction,
+    impossible,
+};
 
 static TOY: Vendor = Vendor { title: "toy", rules: &RULES, formats: &[], reasons: &[] };
 

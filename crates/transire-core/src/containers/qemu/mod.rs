@@ -48,6 +48,7 @@ pub use stream::{Configuration, HANDLERS_MAX, Handler, MACHINE_MAX, QemuReader};
 pub use vfio::{CONFIG_MAX, DATA_MAX};
 
 use crate::format::Likeness;
+use crate::magic::{First, Magic};
 
 /// The first four bytes of a main channel.
 pub const MAGIC: [u8; 4] = *b"QEVM";
@@ -82,18 +83,10 @@ const COMMANDS: &[(u16, &str, &[u16])] = &[
 
 /// Whether the first bytes are those of a main channel.
 pub fn likeness(prefix: &[u8]) -> Likeness {
-    of_magic(prefix, MAGIC)
+    Magic::likeness_of(&[Magic::new(&MAGIC)], First::of(prefix))
 }
 
 /// Whether the first bytes are those of a multifd channel. A channel of preempted postcopy has neither magic.
 pub fn multifd_likeness(prefix: &[u8]) -> Likeness {
-    of_magic(prefix, MULTIFD_MAGIC.to_be_bytes())
-}
-
-fn of_magic(prefix: &[u8], magic: [u8; 4]) -> Likeness {
-    match prefix.split_at_checked(magic.len()) {
-        Some((first, _)) if first == magic => Likeness::Certain,
-        None if magic.starts_with(prefix) => Likeness::Short,
-        _ => Likeness::No,
-    }
+    Magic::likeness_of(&[Magic::new(&MULTIFD_MAGIC.to_be_bytes())], First::of(prefix))
 }

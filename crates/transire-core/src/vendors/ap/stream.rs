@@ -13,9 +13,10 @@ use super::{AP_TYPE, APQNS, BOUND, CONTROL_DOMAINS, MODE, QUEUE_FACILITIES};
 use crate::attribute::{AttributeId, Attributes, MEMBERS_MAX, Text, Type, VENDOR, Value};
 use crate::bytes::{big_endian, hex, index, widen};
 use crate::format::{
-    Choices, DeviceKey, Event, Field, FieldKind, Format, Glance, Hold, Identified, Layout, Likeness, Phase, Proves,
-    Reader, Role, Share, Step, settles_nothing,
+    Choices, DeviceKey, Event, Field, FieldKind, Format, Glance, Hold, Identified, KnownBy, Layout, Likeness, Phase,
+    Proves, Reader, Role, Share, Step, settles_nothing,
 };
+use crate::magic::Magic;
 use crate::verdict::reasons as shared;
 use crate::verdict::{Datum, Reason};
 use crate::whole::{Undecided, truncated};
@@ -33,16 +34,14 @@ pub const QUEUES_MAX: u32 = 1 << 16;
 /// Bytes that tell the source: the header and as many queues as an attribute holds.
 pub const DECIDED_BY: u32 = 48 + 16 * 256;
 
-const MAGIC_BYTES: [u8; 4] = MAGIC.to_be_bytes();
-const SWAPPED_BYTES: [u8; 4] = MAGIC.to_le_bytes();
-
 /// The format.
 pub static FORMAT: Format = Format {
     name: "ap",
     vendor: "ap",
     title: "proposed stream of vfio-ap, version 1: of a series that is not merged, and may still change",
     role: Role::Source,
-    likeness,
+    // Turned round it is told apart from everything else as well, and refused with the reason.
+    known_by: KnownBy::Magic(&[Magic::new(&MAGIC.to_be_bytes()), Magic::new(&MAGIC.to_le_bytes())]),
     judged_within: Some(DECIDED_BY),
     hold: Hold::Prefix(DECIDED_BY),
     proves: Proves {
@@ -114,15 +113,6 @@ pub mod reasons {
         RESERVED: "ap.reserved", Compatible,
             "reserved bytes are not zero; the driver that is proposed does not look at them",
             "nothing, unless a later version gives them a meaning";
-    }
-}
-
-fn likeness(prefix: &[u8], _eof: bool) -> Likeness {
-    match prefix.first_chunk() {
-        // Turned round it is told apart from everything else as well, and refused with the reason.
-        Some(first) if *first == MAGIC_BYTES || *first == SWAPPED_BYTES => Likeness::Certain,
-        None if MAGIC_BYTES.starts_with(prefix) || SWAPPED_BYTES.starts_with(prefix) => Likeness::Short,
-        _ => Likeness::No,
     }
 }
 
@@ -362,7 +352,7 @@ fn read_header(input: &[u8]) -> Result<u32, Reason> {
         Reason::at(id, end).because(Datum::Count(end), Datum::Count(widen(HEADER_LEN)))
     };
     let Some(magic) = number(input, 0) else {
-        let agrees = likeness(input, true) == Likeness::Short;
+        let agrees = FORMAT.likeness(input, true) == Likeness::Short;
         return Err(if agrees { short(shared::MAGIC_TRUNCATED) } else { Reason::at(shared::MAGIC_UNRECOGNIZED, 0) });
     };
     let wrong = |id, found: Datum, required: Datum, offset| {

@@ -275,6 +275,7 @@ pub static RULES: RuleTable = RuleTable {
         of_the_machine(PATH_COUNT),
     ],
     derive: derives_nothing,
+    statable: &[],
     contradiction: never_contradicts,
     impossible,
 };

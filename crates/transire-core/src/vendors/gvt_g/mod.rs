@@ -314,6 +314,7 @@ pub static RULES: RuleTable = RuleTable {
         ),
     ],
     derive,
+    statable: &[&stream::STATABLE],
     contradiction,
     impossible,
 };
@@ -368,12 +369,14 @@ fn share(times: u64, fraction: u32) -> Option<Ratio> {
 /// What a device states of itself, against what its type says. Only for one instance: what an aggregate has is not known
 /// for certain. The share follows from the name of the type whatever the aggregation.
 fn contradiction(side: &dyn Attributes) -> Option<(AttributeId, AttributeId)> {
+    // Of a side that does not say its type, nothing follows.
+    kind_of(side)?;
     let times = aggregation(side)?;
     let of_one: &[AttributeId] = if times == 1 { &[LOW_GM_MB, HIGH_GM_MB, CAPACITY] } else { &[CAPACITY] };
     let differs = |id: AttributeId| match (side.value(id), derive(side, id)) {
         (Some(stated), Some(derived)) => stated != Value::Unknown && stated != derived && derived != Value::Unknown,
         // A share that no ratio can hold is not the one that is stated.
-        (Some(stated), None) => stated != Value::Unknown && id == CAPACITY && kind_of(side).is_some(),
+        (Some(stated), None) => stated != Value::Unknown && id == CAPACITY,
         _ => false,
     };
     of_one.iter().find(|id| differs(**id)).map(|id| (MDEV_TYPE, *id))

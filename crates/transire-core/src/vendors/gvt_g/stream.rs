@@ -13,11 +13,11 @@ use alloc::boxed::Box;
 
 use super::{HIGH_GM_MB, IMAGE_GENERATION, LOW_GM_MB, driver};
 use crate::attribute::{
-    Absence, AttributeId, Attributes, CAPACITY, PCI_ID, PciId, SOFTWARE_VERSION, Text, VENDOR, Value,
+    Absence, AttributeId, Attributes, CAPACITY, PCI_ID, PciId, SOFTWARE_VERSION, Statable, Text, VENDOR, Value,
 };
 use crate::bytes::{Reader as Bytes, index, little_endian};
 use crate::format::{
-    Choices, DeviceKey, Driver, Event, Field, FieldKind, Format, Glance, Hold, Identified, Layout, Likeness,
+    Choices, DeviceKey, Driver, Event, Field, FieldKind, Format, Glance, Hold, Identified, KnownBy, Layout, Likeness,
     OptionSpec, Phase, Proves, Reader, Role, Share, Step,
 };
 use crate::target::Target;
@@ -71,7 +71,7 @@ pub static FORMAT: Format = Format {
     vendor: "gvt-g",
     title: "migration image of GVT-g, version 0 in one of five generations; never part of Linux",
     role: Role::Source,
-    likeness,
+    known_by: KnownBy::Fit(likeness),
     judged_within: Some(DECIDED_BY),
     hold: Hold::Prefix(DECIDED_BY),
     proves: Proves {
@@ -453,6 +453,12 @@ pub struct Source {
     memory: Option<(u64, u64, u64)>,
 }
 
+/// What an image says of its source.
+pub static STATABLE: Statable = Statable {
+    attributes: &[VENDOR, PCI_ID, IMAGE_GENERATION, LOW_GM_MB, HIGH_GM_MB],
+    unsaid: &[SOFTWARE_VERSION, CAPACITY],
+};
+
 impl Attributes for Source {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
         match id.number() {
@@ -470,9 +476,12 @@ impl Attributes for Source {
     fn absence(&self, id: AttributeId) -> Absence {
         match id {
             id if id.is_one_of(&[LOW_GM_MB, HIGH_GM_MB, IMAGE_GENERATION]) => Absence::Awaited,
-            id if id.is_one_of(&[SOFTWARE_VERSION, CAPACITY]) => Absence::Unsaid,
-            _ => Absence::Unstated,
+            id => STATABLE.absence(id),
         }
+    }
+
+    fn statable(&self) -> Option<&'static Statable> {
+        Some(&STATABLE)
     }
 
     fn place(&self, id: AttributeId) -> Option<(u64, u32)> {

@@ -11,8 +11,10 @@ use super::{PCI_VENDOR, QP_NUM, QUE_ISO_CFG, STREAM_VERSION, driver};
 use crate::attribute::{AttributeId, Attributes, PCI_ID, PciId, Text, VENDOR, Value};
 use crate::bytes::{Reader as Bytes, Short, little_endian, widen};
 use crate::format::{
-    Choices, Driver, Field, FieldKind, Format, Glance, Hold, Layout, Likeness, Proves, Role, Share, settles_nothing,
+    Choices, Driver, Field, FieldKind, Format, Glance, Hold, KnownBy, Layout, Likeness, Proves, Role, Share,
+    settles_nothing,
 };
+use crate::magic::Magic;
 use crate::target::Target;
 use crate::verdict::reasons as shared;
 use crate::verdict::{Datum, Reason, ReasonId};
@@ -52,7 +54,7 @@ pub static FORMAT: Format = Format {
     vendor: "hisi-acc",
     title: "stream of the HiSilicon accelerator driver, V1 and V2",
     role: Role::Source,
-    likeness,
+    known_by: KnownBy::Magic(&[Magic::new(&MAGIC_V2.to_le_bytes()), Magic::new(&MAGIC_V1.to_le_bytes())]),
     judged_within: Some(40),
     hold: Hold::Whole(STREAM_MAX),
     proves: Proves {
@@ -210,16 +212,6 @@ pub mod reasons {
 /// The magic of each version, and the version.
 const MAGICS: [([u8; 8], u8); 2] = [(MAGIC_V2.to_le_bytes(), 2), (MAGIC_V1.to_le_bytes(), 1)];
 
-fn likeness(prefix: &[u8], _eof: bool) -> Likeness {
-    let alike = |(magic, _): &([u8; 8], u8)| prefix.starts_with(magic);
-    let short = |(magic, _): &([u8; 8], u8)| magic.starts_with(prefix);
-    match () {
-        () if MAGICS.iter().any(alike) => Likeness::Certain,
-        () if MAGICS.iter().any(short) => Likeness::Short,
-        () => Likeness::No,
-    }
-}
-
 /// What the match part says of the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
@@ -298,7 +290,7 @@ impl Attributes for Source {
 /// What to say of fewer bytes than a match part, and no more.
 fn short(prefix: &[u8]) -> Reason {
     let end = widen(prefix.len());
-    let id = match likeness(prefix, true) {
+    let id = match FORMAT.likeness(prefix, true) {
         Likeness::No => return Reason::at(shared::MAGIC_UNRECOGNIZED, 0),
         Likeness::Short => shared::MAGIC_TRUNCATED,
         _ => shared::STREAM_TRUNCATED,

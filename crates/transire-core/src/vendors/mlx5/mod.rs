@@ -83,6 +83,7 @@ pub static RULES: RuleTable = RuleTable {
         ),
     ],
     derive: derives_nothing,
+    statable: &[],
     contradiction: never_contradicts,
     impossible,
 };

@@ -10,7 +10,7 @@ use super::driver::{Device, ImageDevice};
 use crate::attribute::{AttributeId, Attributes, DRIVER_VERSION, Text, VENDOR, Value, Version};
 use crate::bytes::little_endian;
 use crate::format::{
-    Choices, Driver, Field, FieldKind, Format, Glance, Hold, Layout, Likeness, OptionSpec, Proves, Role, Share,
+    Choices, Driver, Field, FieldKind, Format, Glance, Hold, KnownBy, Layout, Likeness, OptionSpec, Proves, Role, Share,
 };
 use crate::records::{self, HEADER, HEADER_LEN, Length, OPTIONAL, RECORD_MAX, Reasons, Record, Room, Tell, Unit};
 use crate::target::Target;
@@ -37,7 +37,7 @@ pub static FORMAT: Format = Format {
     vendor: "mlx5",
     title: "stream of the Linux driver mlx5_vfio_pci: records of firmware images",
     role: Role::Source,
-    likeness,
+    known_by: KnownBy::Fit(likeness),
     judged_within: Some(16),
     hold: Hold::Prefix(16),
     proves: Proves {

@@ -104,6 +104,7 @@ pub static RULES: RuleTable = RuleTable {
         },
     ],
     derive,
+    statable: &[],
     contradiction,
     impossible,
 };

@@ -10,8 +10,10 @@ use super::{NR_PORTS, PORTS_MAX, STREAM_VERSION, VERSION_1_0, driver};
 use crate::attribute::{AttributeId, Attributes, Text, VENDOR, Value};
 use crate::bytes::{Reader as Bytes, index, widen};
 use crate::format::{
-    Choices, Driver, Field, FieldKind, Format, Glance, Hold, Layout, Likeness, Proves, Role, Share, settles_nothing,
+    Choices, Driver, Field, FieldKind, Format, Glance, Hold, KnownBy, Layout, Likeness, Proves, Role, Share,
+    settles_nothing,
 };
+use crate::magic::Magic;
 use crate::target::Target;
 use crate::verdict::reasons as shared;
 use crate::verdict::{Datum, Reason, ReasonId};
@@ -28,8 +30,6 @@ pub const STREAM_MAX: u32 = 96;
 /// Bytes of a port's ring (`MAX_FIFO_SIZE`); its indexes are below this.
 pub const FIFO_LEN: u8 = 16;
 
-const MAGIC_BYTES: [u8; 8] = MAGIC.to_le_bytes();
-
 /// Bytes of a whole stream of so many ports.
 pub const fn stream_len(ports: usize) -> usize {
     HEADER_LEN + ports * PORT_LEN
@@ -41,7 +41,7 @@ pub static FORMAT: Format = Format {
     vendor: "mtty",
     title: "stream of the Linux sample driver mtty, version 1.0",
     role: Role::Source,
-    likeness,
+    known_by: KnownBy::Magic(&[Magic::new(&MAGIC.to_le_bytes())]),
     judged_within: Some(24),
     hold: Hold::Whole(STREAM_MAX),
     proves: Proves {
@@ -147,14 +147,6 @@ pub mod reasons {
     }
 }
 
-fn likeness(prefix: &[u8], _eof: bool) -> Likeness {
-    match prefix.split_at_checked(MAGIC_BYTES.len()) {
-        Some((magic, _)) if magic == MAGIC_BYTES => Likeness::Certain,
-        None if MAGIC_BYTES.starts_with(prefix) => Likeness::Short,
-        _ => Likeness::No,
-    }
-}
-
 /// What the header says of the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
@@ -226,7 +218,7 @@ impl Attributes for Source {
 /// What to say of fewer bytes than a header, and no more.
 fn short(prefix: &[u8]) -> Reason {
     let end = widen(prefix.len());
-    let id = match likeness(prefix, true) {
+    let id = match FORMAT.likeness(prefix, true) {
         Likeness::No => return Reason::at(shared::MAGIC_UNRECOGNIZED, 0),
         Likeness::Short => shared::MAGIC_TRUNCATED,
         _ => shared::STREAM_TRUNCATED,

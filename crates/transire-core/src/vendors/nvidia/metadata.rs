@@ -8,13 +8,13 @@
 //! Unconfirmed: which values `version` has; any is taken.
 
 use super::{
-    DRIVER_BUILD, ECC_MODE, GPU_BOARD, GUEST_DRIVER, HYPERVISOR, MIGRATION_CAPS, VGPU_TYPE_NAME, VGPU_VERSION,
-    VGPU_VERSION_RANGE, version_of,
+    DRIVER_BUILD, ECC_MODE, GPU_BOARD, GUEST_DRIVER, HYPERVISOR, MANAGER_VERSION, MIGRATION_CAPS, VGPU_TYPE_NAME,
+    VGPU_VERSION, VGPU_VERSION_RANGE, version_of,
 };
-use crate::attribute::{Absence, AttributeId, Attributes, Text, Type, VENDOR, Value, Version};
-use crate::bytes::{Reader as Bytes, Short, index, widen};
+use crate::attribute::{AttributeId, Attributes, DRIVER_VERSION, Statable, Text, Type, VENDOR, Value, Version};
+use crate::bytes::{index, widen};
 use crate::format::{
-    Choices, Field, FieldKind, Format, Glance, Hold, Layout, Likeness, Proves, Role, Share, settles_nothing,
+    Choices, Field, FieldKind, Format, Glance, Hold, KnownBy, Layout, Likeness, Proves, Role, Share, settles_nothing,
 };
 use crate::verdict::reasons as shared;
 use crate::verdict::{Datum, Reason};
@@ -44,7 +44,7 @@ pub static VGPU: Format = Format {
     vendor: "nvidia",
     title: "NVML's metadata record of a virtual GPU: the public part and opaque bytes, no migration stream",
     role: Role::Source,
-    likeness: vgpu_likeness,
+    known_by: KnownBy::Fit(vgpu_likeness),
     judged_within: Some(208),
     hold: Hold::Whole(208 + OPAQUE_MAX),
     proves: Proves {
@@ -75,7 +75,7 @@ pub static PGPU: Format = Format {
     vendor: "nvidia",
     title: "NVML's metadata record of a physical GPU: a target, not a stream",
     role: Role::Target,
-    likeness: pgpu_likeness,
+    known_by: KnownBy::Distinct(pgpu_likeness),
     judged_within: Some(124),
     hold: Hold::Whole(124 + OPAQUE_MAX),
     proves: Proves {
@@ -143,48 +143,60 @@ pub static PADDING: Layout = Layout {
     fields: &[Field::new("bytes", 0, FieldKind::Rest, "up to the 4 opaque bytes of the declaration; mean nothing")],
 };
 
-/// A driver version as the record has it.
+/// A driver version in a record: where it begins, and how long it is without its NUL.
 #[derive(Clone, Copy, Debug)]
 struct DriverText {
-    bytes: [u8; TEXT_LEN],
+    at: usize,
     length: usize,
-    offset: u64,
 }
 
 impl DriverText {
-    fn read(bytes: [u8; TEXT_LEN], offset: u64) -> Result<Self, Reason> {
-        let refused = |found: &'static str| {
-            Reason::at(reasons::TEXT, offset)
-                .spanning(offset, 80)
-                .because(Datum::Word(found), Datum::Word("printable ASCII with a NUL behind it"))
+    /// The text at this place of the record, which reaches as far.
+    fn read(record: &[u8], at: usize) -> Result<Self, Reason> {
+        let bytes = record.get(at..at + TEXT_LEN).unwrap_or(&[]);
+        let found = match bytes.iter().position(|byte| !matches!(byte, b' '..=b'~')) {
+            Some(length) if bytes.get(length) == Some(&0) => return Ok(Self { at, length }),
+            Some(_) if bytes.contains(&0) => "a byte that is no printable ASCII",
+            _ => "no NUL in 80 bytes",
         };
-        let length = bytes.iter().position(|byte| *byte == 0).ok_or_else(|| refused("no NUL in 80 bytes"))?;
-        let text = bytes.get(..length).unwrap_or(&[]);
-        if !text.iter().all(|byte| matches!(byte, b' '..=b'~')) {
-            return Err(refused("a byte that is no printable ASCII"));
-        }
-        Ok(Self { bytes, length, offset })
+        let required = Datum::Word("printable ASCII with a NUL behind it");
+        Err(Reason::at(reasons::TEXT, widen(at)).spanning(widen(at), 80).because(Datum::Word(found), required))
     }
 
     /// The text, whose characters were looked at when it was read; none where it is empty.
-    fn text(&self) -> Option<Text<'_>> {
-        let text = self.bytes.get(..self.length).filter(|text| !text.is_empty())?;
+    fn text(self, record: &[u8]) -> Option<Text<'_>> {
+        let text = record.get(self.at..self.at + self.length).filter(|text| !text.is_empty())?;
         if let Some(Value::Text(text)) = Value::read_again(Type::Text, text) { Some(text) } else { None }
     }
 
-    fn version(&self) -> Option<Version> {
-        version_of(self.text()?.as_bytes())
+    fn version(self, record: &[u8]) -> Option<Version> {
+        version_of(self.text(record)?.as_bytes())
     }
 
     /// What stands behind the NUL is to be zero.
-    fn filler(&self) -> Option<Reason> {
-        filler(self.bytes.get(self.length..).unwrap_or(&[]), self.offset, 80)
+    fn filler(self, record: &[u8]) -> Option<Reason> {
+        filler(record.get(self.at + self.length..self.at + TEXT_LEN).unwrap_or(&[]), widen(self.at), 80)
     }
+}
+
+/// The public part of a record, where all of it is there.
+fn public_part<const LENGTH: usize>(record: &[u8]) -> Result<&[u8; LENGTH], Reason> {
+    record.first_chunk().ok_or_else(|| truncated(record.len(), Datum::Count(widen(LENGTH))))
+}
+
+/// A field of 4 bytes.
+fn number(public: &[u8], at: usize) -> u32 {
+    public.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u32::from_le_bytes(*bytes))
 }
 
 fn filler(bytes: &[u8], offset: u64, length: u32) -> Option<Reason> {
     let note = Reason::at(reasons::FILLER, offset).spanning(offset, length);
     bytes.iter().any(|byte| *byte != 0).then_some(note)
+}
+
+/// What the capabilities at this place say of migration.
+fn can_migrate(public: &[u8], at: usize) -> Value<'static> {
+    Value::Bool(number(public, at) & MIGRATION != 0)
 }
 
 /// What the opaque bytes of a record come to.
@@ -245,54 +257,57 @@ fn structure(public: &'static Layout, opaque: Option<Opaque>, input: &[u8], numb
 /// What a virtual GPU's record says of its source.
 #[derive(Clone, Copy, Debug)]
 pub struct Vgpu {
-    reported: bool,
+    public: [u8; VGPU_LEN],
     guest: DriverText,
     host: DriverText,
-    caps: u32,
-    guest_version: u32,
     opaque: Opaque,
 }
 
 impl Vgpu {
     fn read(record: &[u8]) -> Result<Self, Reason> {
-        let cut = |_: Short| truncated(record.len(), Datum::Count(widen(VGPU_LEN)));
-        let mut bytes = Bytes::new(record);
-        bytes.take(8).map_err(cut)?;
-        let state = bytes.u32().map_err(cut)?;
-        let guest = bytes.array().map_err(cut)?;
-        let host = bytes.array().map_err(cut)?;
-        bytes.take(24).map_err(cut)?;
-        let caps = bytes.u32().map_err(cut)?;
-        let guest_version = bytes.u32().map_err(cut)?;
-        let opaque = Opaque::read(VGPU_LEN, bytes.u32().map_err(cut)?)?;
-        let guest = DriverText::read(guest, 12)?;
-        let host = DriverText::read(host, 92)?;
+        let public = public_part(record)?;
+        let opaque = Opaque::read(VGPU_LEN, number(public, 204))?;
+        let guest = DriverText::read(public, 12)?;
+        let host = DriverText::read(public, 92)?;
+        let state = number(public, 8);
         if state > 1 {
             let (found, required) = (Datum::Count(u64::from(state)), Datum::Word("0 or 1"));
             return Err(Reason::at(reasons::GUEST_STATE, 8).spanning(8, 4).because(found, required));
         }
-        Ok(Self { reported: state == 1, guest, host, caps, guest_version, opaque })
+        Ok(Self { public: *public, guest, host, opaque })
+    }
+
+    /// Whether the guest's driver has reported itself.
+    fn has_guest(&self) -> bool {
+        number(&self.public, 8) == 1
     }
 }
+
+/// What a virtual GPU's record says of its source. Two versions follow from the build of the driver.
+pub static STATABLE: Statable = Statable {
+    attributes: &[VENDOR, DRIVER_BUILD, DRIVER_VERSION, MANAGER_VERSION, MIGRATION_CAPS, VGPU_VERSION, GUEST_DRIVER],
+    unsaid: &[HYPERVISOR, VGPU_TYPE_NAME, GPU_BOARD, ECC_MODE],
+};
 
 impl Attributes for Vgpu {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
         match id.number() {
             number if number == VENDOR.number() => Some(Value::Text(Text::constant("nvidia"))),
-            number if number == DRIVER_BUILD.number() => self.host.text().map(Value::Text),
-            number if number == MIGRATION_CAPS.number() => Some(Value::Bool(self.caps & MIGRATION != 0)),
-            number if number == VGPU_VERSION.number() && self.reported => {
-                Some(Value::Uint(u64::from(self.guest_version)))
+            number if number == DRIVER_BUILD.number() => self.host.text(&self.public).map(Value::Text),
+            number if number == MIGRATION_CAPS.number() => Some(can_migrate(&self.public, 196)),
+            id if id == VGPU_VERSION.number() && self.has_guest() => {
+                Some(Value::Uint(u64::from(number(&self.public, 200))))
             }
-            number if number == GUEST_DRIVER.number() && self.reported => self.guest.version().map(Value::Version),
+            id if id == GUEST_DRIVER.number() && self.has_guest() => {
+                self.guest.version(&self.public).map(Value::Version)
+            }
             number if number == VGPU_VERSION.number() || number == GUEST_DRIVER.number() => Some(Value::Unknown),
             _ => None,
         }
     }
 
-    fn absence(&self, id: AttributeId) -> Absence {
-        let unsaid = [HYPERVISOR, VGPU_TYPE_NAME, GPU_BOARD, ECC_MODE];
-        if id.is_one_of(&unsaid) { Absence::Unsaid } else { Absence::Unstated }
+    fn statable(&self) -> Option<&'static Statable> {
+        Some(&STATABLE)
     }
 
     fn place(&self, id: AttributeId) -> Option<(u64, u32)> {
@@ -325,7 +340,8 @@ impl Whole for VgpuRecord {
 
     fn check(source: &Vgpu, record: &[u8], tell: &mut dyn FnMut(Reason) -> bool) {
         let reserved = filler(record.get(172..196).unwrap_or(&[]), 172, 24);
-        let all = [source.guest.filler(), source.host.filler(), reserved, source.opaque.check(record)];
+        let texts = [source.guest, source.host].map(|text| text.filler(record));
+        let all = [texts[0], texts[1], reserved, source.opaque.check(record)];
         all.into_iter().flatten().all(tell);
     }
 
@@ -337,40 +353,41 @@ impl Whole for VgpuRecord {
 /// What a physical GPU's record says of a target.
 #[derive(Clone, Copy, Debug)]
 pub struct Pgpu {
+    public: [u8; PGPU_LEN],
     host: DriverText,
-    caps: u32,
-    versions: (u32, u32),
     opaque: Opaque,
 }
 
 impl Pgpu {
     fn read(record: &[u8]) -> Result<Self, Reason> {
-        let cut = |_: Short| truncated(record.len(), Datum::Count(widen(PGPU_LEN)));
-        let mut bytes = Bytes::new(record);
-        bytes.take(8).map_err(cut)?;
-        let host = bytes.array().map_err(cut)?;
-        let caps = bytes.u32().map_err(cut)?;
-        bytes.take(20).map_err(cut)?;
-        let versions = (bytes.u32().map_err(cut)?, bytes.u32().map_err(cut)?);
-        let opaque = Opaque::read(PGPU_LEN, bytes.u32().map_err(cut)?)?;
-        let host = DriverText::read(host, 8)?;
-        let (least, most) = versions;
+        let public = public_part(record)?;
+        let opaque = Opaque::read(PGPU_LEN, number(public, 120))?;
+        let host = DriverText::read(public, 8)?;
+        let read = Self { public: *public, host, opaque };
+        let (least, most) = read.versions();
         if least > most {
-            let (found, required) = (Datum::Count(u64::from(least)), Datum::Count(u64::from(most)));
+            let (found, required) = (Datum::Count(least), Datum::Count(most));
             return Err(Reason::at(reasons::RANGE, 112).spanning(112, 8).because(found, required));
         }
-        Ok(Self { host, caps, versions, opaque })
+        Ok(read)
+    }
+
+    /// The lowest and the highest vGPU version.
+    fn versions(&self) -> (u64, u64) {
+        (u64::from(number(&self.public, 112)), u64::from(number(&self.public, 116)))
     }
 }
 
 impl Attributes for Pgpu {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
-        let (least, most) = self.versions;
         match id.number() {
             number if number == VENDOR.number() => Some(Value::Text(Text::constant("nvidia"))),
-            number if number == DRIVER_BUILD.number() => self.host.text().map(Value::Text),
-            number if number == MIGRATION_CAPS.number() => Some(Value::Bool(self.caps & MIGRATION != 0)),
-            number if number == VGPU_VERSION_RANGE.number() => Some(Value::Range(u64::from(least), u64::from(most))),
+            number if number == DRIVER_BUILD.number() => self.host.text(&self.public).map(Value::Text),
+            number if number == MIGRATION_CAPS.number() => Some(can_migrate(&self.public, 88)),
+            number if number == VGPU_VERSION_RANGE.number() => {
+                let (least, most) = self.versions();
+                Some(Value::Range(least, most))
+            }
             _ => None,
         }
     }
@@ -404,7 +421,7 @@ impl Whole for PgpuRecord {
 
     fn check(source: &Pgpu, record: &[u8], tell: &mut dyn FnMut(Reason) -> bool) {
         let reserved = filler(record.get(92..112).unwrap_or(&[]), 92, 20);
-        let all = [source.host.filler(), reserved, source.opaque.check(record)];
+        let all = [source.host.filler(record), reserved, source.opaque.check(record)];
         all.into_iter().flatten().all(tell);
     }
 

@@ -562,6 +562,7 @@ pub static RULES: RuleTable = RuleTable {
         capacity(SCHEDULER),
     ],
     derive,
+    statable: &[&metadata::STATABLE],
     contradiction,
     impossible,
 };
@@ -666,16 +667,23 @@ fn build_version(side: &dyn Attributes) -> Option<Version> {
 /// Two or three numbers with dots between them, as in `550.054.10`. A build in another form is compared as the text that
 /// it is, and no version follows from it.
 fn version_of(text: &[u8]) -> Option<Version> {
-    let number = |part: &[u8]| {
-        let digits = part.iter().try_fold(0_u32, |number, digit| {
-            let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
-            number.checked_mul(10)?.checked_add(u32::from(digit))
-        });
-        digits.filter(|_| !part.is_empty())
-    };
-    let mut parts = text.split(|byte| *byte == b'.').map(number);
-    let version = Version { major: parts.next()??, minor: parts.next()??, patch: parts.next().unwrap_or(Some(0))? };
-    parts.next().is_none().then_some(version)
+    let mut parts = [0_u32; 3];
+    let (mut part, mut is_empty) = (0, true);
+    for byte in text {
+        if *byte == b'.' {
+            if is_empty {
+                return None;
+            }
+            (part, is_empty) = (part + 1, true);
+        } else {
+            let number = parts.get_mut(part)?;
+            let digit = byte.is_ascii_digit().then(|| u32::from(byte - b'0'))?;
+            *number = number.checked_mul(10)?.checked_add(digit)?;
+            is_empty = false;
+        }
+    }
+    let [major, minor, patch] = parts;
+    (!is_empty && part > 0).then_some(Version { major, minor, patch })
 }
 
 fn contradiction(side: &dyn Attributes) -> Option<(AttributeId, AttributeId)> {
@@ -684,11 +692,15 @@ fn contradiction(side: &dyn Attributes) -> Option<(AttributeId, AttributeId)> {
         _ => {}
     }
     let version = |id| if let Some(Value::Version(version)) = side.value(id) { Some(version) } else { None };
-    let (stated, build) = (version(DRIVER_VERSION), build_version(side));
+    let (stated, manager) = (version(DRIVER_VERSION), version(MANAGER_VERSION));
+    if stated.is_none() && manager.is_none() {
+        return None;
+    }
+    let build = build_version(side);
     let differ = |one: Option<Version>, other: Option<Version>| one.is_some() && other.is_some() && one != other;
     if differ(stated, build) {
         Some((DRIVER_VERSION, DRIVER_BUILD))
-    } else if differ(version(MANAGER_VERSION), stated.or(build)) {
+    } else if differ(manager, stated.or(build)) {
         Some((if stated.is_some() { DRIVER_VERSION } else { DRIVER_BUILD }, MANAGER_VERSION))
     } else {
         None

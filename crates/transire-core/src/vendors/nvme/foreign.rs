@@ -10,8 +10,9 @@ use super::queues::reasons;
 use super::{rfc, state};
 use crate::attribute::Attributes;
 use crate::format::{
-    Event, Format, Glance, Hold, Identified, Likeness, Proves, Reader, Role, Share, Step, settles_nothing,
+    Event, Format, Glance, Hold, Identified, KnownBy, Likeness, Proves, Reader, Role, Share, Step, settles_nothing,
 };
+use crate::magic::Magic;
 use crate::recognise::PREFIX_MAX;
 use crate::verdict::{Reason, ReasonId};
 
@@ -20,13 +21,11 @@ pub const SPDK_MAGIC: u32 = 0xafed_bc23;
 /// Bytes of SPDK's image.
 pub const SPDK_LEN: u32 = 45_056;
 
-const SPDK_MAGIC_BYTES: [u8; 4] = SPDK_MAGIC.to_le_bytes();
-
 /// SPDK's image.
 pub static SPDK: Format = Format {
     name: "nvme-spdk",
     title: "image of SPDK's vfio-user target until September 2025, refused",
-    likeness: spdk_likeness,
+    known_by: KnownBy::Magic(&[Magic::new(&SPDK_MAGIC.to_le_bytes())]),
     identify: |_, _, _, _| Identified::Refused(refusal(reasons::SPDK)),
     reader: |_| Box::new(Refusing(reasons::SPDK)),
     proves: Proves {
@@ -43,7 +42,7 @@ pub static SPDK: Format = Format {
 pub static BLOB: Format = Format {
     name: "nvme-ipu-2022",
     title: "blob of the Linux RFC nvme-vfio, December 2022, refused",
-    likeness: blob_likeness,
+    known_by: KnownBy::Fit(blob_likeness),
     identify: |_, _, _, _| Identified::Refused(refusal(reasons::BLOB)),
     reader: |_| Box::new(Refusing(reasons::BLOB)),
     ..REFUSED
@@ -70,7 +69,7 @@ const REFUSED: Format = Format {
     vendor: "nvme",
     title: "",
     role: Role::Source,
-    likeness: |_, _| Likeness::No,
+    known_by: KnownBy::Fit(|_, _| Likeness::No),
     judged_within: None,
     hold: Hold::Prefix(PREFIX_MAX),
     proves: NOTHING,
@@ -82,18 +81,9 @@ const REFUSED: Format = Format {
     driver: None,
 };
 
-fn spdk_likeness(prefix: &[u8], _eof: bool) -> Likeness {
-    match prefix.split_at_checked(SPDK_MAGIC_BYTES.len()) {
-        Some((magic, _)) if magic == SPDK_MAGIC_BYTES => Likeness::Certain,
-        None if SPDK_MAGIC_BYTES.starts_with(prefix) => Likeness::Short,
-        _ => Likeness::No,
-    }
-}
-
 /// What is left where no other layout fits.
 fn blob_likeness(prefix: &[u8], eof: bool) -> Likeness {
-    let others = [state::FORMAT.likeness, rfc::FORMAT.likeness, spdk_likeness];
-    let alone = others.iter().all(|likeness| likeness(prefix, eof) == Likeness::No);
+    let alone = [&state::FORMAT, &rfc::FORMAT, &SPDK].iter().all(|other| other.likeness(prefix, eof) == Likeness::No);
     if alone { Likeness::Opaque } else { Likeness::No }
 }
 

@@ -510,6 +510,7 @@ pub static RULES: RuleTable = RuleTable {
         rule(SERIAL_NUMBER, Compare::Own(rewritten), Absent::Ignore, unconfirmed("expected to be rewritten on load")),
     ],
     derive: derives_nothing,
+    statable: &[&queues::STATABLE],
     contradiction,
     impossible,
 };

@@ -8,7 +8,7 @@ use core::ops::Range;
 use alloc::vec::Vec;
 
 use super::{CONTIGUOUS_QUEUES, HMLMS, IO_QUEUES, NONE, QUEUE_ENTRIES, STATE_LAYOUT, STATE_VERSION, VENDOR_FORMAT};
-use crate::attribute::{Absence, AttributeId, Attributes, DRIVER_VERSION, PCI_ID, Text, VENDOR, Value};
+use crate::attribute::{AttributeId, Attributes, DRIVER_VERSION, PCI_ID, Statable, Text, VENDOR, Value};
 use crate::bytes::{index, little_endian, widen};
 use crate::format::{Choices, Field, FieldKind, Layout, OptionSpec};
 use crate::verdict::{Datum, Reason, ReasonId};
@@ -200,6 +200,12 @@ impl Source {
     }
 }
 
+/// What a state says of its source, in either layout.
+pub static STATABLE: Statable = Statable {
+    attributes: &[VENDOR, STATE_LAYOUT, HMLMS, STATE_VERSION, IO_QUEUES, QUEUE_ENTRIES, CONTIGUOUS_QUEUES],
+    unsaid: &[PCI_ID, DRIVER_VERSION],
+};
+
 impl Attributes for Source {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
         let has_state = self.state_len > 0;
@@ -220,8 +226,8 @@ impl Attributes for Source {
         }
     }
 
-    fn absence(&self, id: AttributeId) -> Absence {
-        if id.is_one_of(&[PCI_ID, DRIVER_VERSION]) { Absence::Unsaid } else { Absence::Unstated }
+    fn statable(&self) -> Option<&'static Statable> {
+        Some(&STATABLE)
     }
 
     fn place(&self, id: AttributeId) -> Option<(u64, u32)> {

@@ -11,9 +11,9 @@ use super::queues::{
     begins_with_zero, check_counts, check_suspended, check_vendor_part, check_version, header_notes,
     missing_completion, number, queue_findings, reasons, settled_by, word, wrong, zero_bits,
 };
-use crate::attribute::{Absence, AttributeId, Attributes, Value};
+use crate::attribute::{AttributeId, Attributes, Statable, Value};
 use crate::bytes::{index, widen};
-use crate::format::{Choices, Field, FieldKind, Format, Glance, Hold, Layout, Likeness, Proves, Role, Share};
+use crate::format::{Choices, Field, FieldKind, Format, Glance, Hold, KnownBy, Layout, Likeness, Proves, Role, Share};
 use crate::verdict::{Datum, Reason};
 use crate::whole::{self, Structure, Undecided, Whole, truncated};
 
@@ -34,7 +34,7 @@ pub static FORMAT: Format = Format {
     vendor: "nvme",
     title: "controller state of the Linux RFC vfio-nvme, August 2025",
     role: Role::Source,
-    likeness,
+    known_by: KnownBy::Fit(likeness),
     judged_within: Some(28),
     hold: Hold::Whole(STREAM_MAX),
     proves: Proves {
@@ -137,8 +137,8 @@ impl Attributes for RfcSource {
         self.said.place(id)
     }
 
-    fn absence(&self, id: AttributeId) -> Absence {
-        self.said.absence(id)
+    fn statable(&self) -> Option<&'static Statable> {
+        self.said.statable()
     }
 }
 

@@ -15,8 +15,8 @@ use super::queues::{
 use crate::attribute::Attributes;
 use crate::bytes::{index, widen};
 use crate::format::{
-    Choices, DeviceKey, Event, Field, FieldKind, Format, Glance, Hold, Identified, Layout, Likeness, Phase, Proves,
-    Reader, Role, Share, Step,
+    Choices, DeviceKey, Event, Field, FieldKind, Format, Glance, Hold, Identified, KnownBy, Layout, Likeness, Phase,
+    Proves, Reader, Role, Share, Step,
 };
 use crate::verdict::{Datum, Reason};
 use crate::whole::{Undecided, truncated};
@@ -36,7 +36,7 @@ pub static FORMAT: Format = Format {
     vendor: "nvme",
     title: "controller state of the NVMe Base Specification 2.1",
     role: Role::Source,
-    likeness,
+    known_by: KnownBy::Fit(likeness),
     judged_within: Some(56),
     hold: Hold::Record(56),
     proves: Proves {

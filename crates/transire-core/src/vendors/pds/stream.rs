@@ -7,10 +7,10 @@
 use alloc::boxed::Box;
 
 use super::driver;
-use crate::attribute::{Absence, AttributeId, Attributes, PCI_ID, Text, VENDOR, Value};
+use crate::attribute::{AttributeId, Attributes, PCI_ID, Statable, Text, VENDOR, Value};
 use crate::bytes::widen;
 use crate::format::{
-    Choices, Field, FieldKind, Format, Glance, Hold, Layout, Likeness, Proves, Role, Share, settles_nothing,
+    Choices, Field, FieldKind, Format, Glance, Hold, KnownBy, Layout, Likeness, Proves, Role, Share, settles_nothing,
 };
 use crate::verdict::{Datum, Reason};
 use crate::whole::{self, Structure, Undecided, Whole, truncated};
@@ -27,7 +27,7 @@ pub static FORMAT: Format = Format {
     vendor: "pds",
     title: "state that the firmware of an AMD/Pensando DSC card gave",
     role: Role::Source,
-    likeness,
+    known_by: KnownBy::Fit(likeness),
     judged_within: None,
     hold: Hold::Whole(STATE_LEN),
     proves: Proves {
@@ -80,13 +80,16 @@ const fn likeness(_prefix: &[u8], _eof: bool) -> Likeness {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source;
 
+/// What a stream says of its source: its vendor, as that is how it is known.
+pub static STATABLE: Statable = Statable { attributes: &[VENDOR], unsaid: &[PCI_ID] };
+
 impl Attributes for Source {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
         id.is(VENDOR).then_some(Value::Text(Text::constant("pds")))
     }
 
-    fn absence(&self, id: AttributeId) -> Absence {
-        if id.is(PCI_ID) { Absence::Unsaid } else { Absence::Unstated }
+    fn statable(&self) -> Option<&'static Statable> {
+        Some(&STATABLE)
     }
 }
 

@@ -223,6 +223,7 @@ pub static RULES: RuleTable = RuleTable {
         },
     ],
     derive: derives_nothing,
+    statable: &[&stream::STATABLE],
     contradiction: never_contradicts,
     impossible,
 };

@@ -16,11 +16,13 @@ use super::{
     CAPABILITIES, EXTENDED_COMPRESSION, NO_LIMITS, PFVF_VERSION, RATE_LIMITS, RING_BANKS, SERVICE_MAP, SERVICES,
     STREAM_VERSION, STREAM_VERSION_1, driver,
 };
-use crate::attribute::{Absence, AttributeId, Attributes, Mask, PCI_ID, Text, Type, VENDOR, Value};
+use crate::attribute::{Absence, AttributeId, Attributes, Mask, PCI_ID, Statable, Text, Type, VENDOR, Value};
 use crate::bytes::{Reader as Bytes, index, little_endian, widen};
 use crate::format::{
-    Choices, Driver, Field, FieldKind, Format, Glance, Hold, Layout, Likeness, Proves, Role, Share, settles_nothing,
+    Choices, Driver, Field, FieldKind, Format, Glance, Hold, KnownBy, Layout, Likeness, Proves, Role, Share,
+    settles_nothing,
 };
+use crate::magic::Magic;
 use crate::target::Target;
 use crate::verdict::reasons as shared;
 use crate::verdict::{Datum, Reason, ReasonId};
@@ -68,7 +70,7 @@ pub static FORMAT: Format = Format {
     vendor: "qat",
     title: "stream of the Linux driver qat_vfio_pci, version 1",
     role: Role::Source,
-    likeness,
+    known_by: KnownBy::Magic(&[Magic::new(&MAGIC_BYTES)]),
     judged_within: Some(SETUP_LEN),
     hold: Hold::Whole(STREAM_LEN),
     proves: Proves {
@@ -266,14 +268,6 @@ pub mod reasons {
         PADDING: "qat.padding", Compatible,
             "bytes that mean nothing are not zero",
             "nothing for the load; up to Linux 6.12 these are old memory of the source's kernel, which leaves the host";
-    }
-}
-
-fn likeness(prefix: &[u8], _eof: bool) -> Likeness {
-    match prefix.split_at_checked(MAGIC_BYTES.len()) {
-        Some((magic, _)) if magic == MAGIC_BYTES => Likeness::Certain,
-        None if MAGIC_BYTES.starts_with(prefix) => Likeness::Short,
-        _ => Likeness::No,
     }
 }
 
@@ -771,6 +765,21 @@ fn mask(bytes: &[u8; 4]) -> Option<Value<'_>> {
     Mask::new(bytes.get(..used)?).map(Value::Mask)
 }
 
+/// What a stream says of its source.
+pub static STATABLE: Statable = Statable {
+    attributes: &[
+        VENDOR,
+        STREAM_VERSION,
+        CAPABILITIES,
+        SERVICE_MAP,
+        EXTENDED_COMPRESSION,
+        PFVF_VERSION,
+        RATE_LIMITS,
+        RING_BANKS,
+    ],
+    unsaid: &[PCI_ID],
+};
+
 impl Attributes for Source {
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
         match id.number() {
@@ -808,16 +817,19 @@ impl Attributes for Source {
     fn absence(&self, id: AttributeId) -> Absence {
         match id {
             id if self.state.is_none() && id.is_one_of(&[PFVF_VERSION, RATE_LIMITS, RING_BANKS]) => Absence::Awaited,
-            id if id.is(PCI_ID) => Absence::Unsaid,
-            _ => Absence::Unstated,
+            id => STATABLE.absence(id),
         }
+    }
+
+    fn statable(&self) -> Option<&'static Statable> {
+        Some(&STATABLE)
     }
 }
 
 /// What to say of fewer bytes than a preamble, and no more, or of other bytes than the magic.
 fn no_preamble(prefix: &[u8]) -> Reason {
     let end = widen(prefix.len());
-    let id = match likeness(prefix, true) {
+    let id = match FORMAT.likeness(prefix, true) {
         Likeness::No => {
             let found = Datum::Wire(little_endian(prefix.get(..4).unwrap_or(prefix)));
             let wanted = Datum::Wire(u64::from(MAGIC));

@@ -14,7 +14,8 @@ use super::{DEVICE_FEATURES, DRIVER_FEATURES, NUM_QUEUES};
 use crate::attribute::{AttributeId, Attributes, Mask, Text, VENDOR, Value};
 use crate::bytes::{index, little_endian, widen};
 use crate::format::{
-    Choices, Driver, Field, FieldKind, Format, Glance, Hold, Layout, Likeness, Proves, Role, Share, settles_nothing,
+    Choices, Driver, Field, FieldKind, Format, Glance, Hold, KnownBy, Layout, Likeness, Proves, Role, Share,
+    settles_nothing,
 };
 use crate::recognise::PREFIX_MAX;
 use crate::records::{
@@ -37,7 +38,7 @@ pub static FORMAT: Format = Format {
     vendor: "virtio",
     title: "stream of the Linux driver virtio_vfio_pci: records of device parts",
     role: Role::Source,
-    likeness,
+    known_by: KnownBy::Fit(likeness),
     judged_within: Some(JUDGED_WITHIN),
     hold: Hold::Prefix(JUDGED_WITHIN),
     proves: Proves {

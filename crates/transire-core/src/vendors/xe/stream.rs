@@ -10,8 +10,8 @@ use super::{GGTT_PAGES, GGTT_PAGES_MAX, GTS, GTS_MAX, GTS_PER_TILE, TILES_MAX, V
 use crate::attribute::{AttributeId, Attributes, Mask, PCI_ID, PciId, REVISION, Text, VENDOR, Value};
 use crate::bytes::{Reader as Bytes, Short, widen};
 use crate::format::{
-    Choices, DeviceKey, Driver, Event, Field, FieldKind, Format, Glance, Hold, Identified, Layout, Likeness, Phase,
-    Proves, Reader, Role, Share, Step, settles_nothing,
+    Choices, DeviceKey, Driver, Event, Field, FieldKind, Format, Glance, Hold, Identified, KnownBy, Layout, Likeness,
+    Phase, Proves, Reader, Role, Share, Step, settles_nothing,
 };
 use crate::target::Target;
 use crate::verdict::reasons as shared;
@@ -64,7 +64,7 @@ pub static FORMAT: Format = Format {
     vendor: "xe",
     title: "stream of the Linux driver xe-vfio-pci, packets of version 1",
     role: Role::Source,
-    likeness,
+    known_by: KnownBy::Distinct(likeness),
     judged_within: Some(40),
     hold: Hold::Record(DESCRIPTOR_PACKET_MAX),
     proves: Proves {
