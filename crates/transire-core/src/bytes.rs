@@ -154,10 +154,8 @@ pub fn little_endian(bytes: &[u8]) -> u64 {
 
 /// The two hex digits of a byte, in lower case.
 pub const fn hex(byte: u8) -> [u8; 2] {
-    const fn digit(half: u8) -> u8 {
-        if half < 10 { b'0' + half } else { b'a' + (half - 10) }
-    }
-    [digit(byte >> 4), digit(byte & 0xf)]
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    [DIGITS[(byte >> 4) as usize], DIGITS[(byte & 0xf) as usize]]
 }
 
 /// The big-endian number in the first eight bytes, or in all of fewer.

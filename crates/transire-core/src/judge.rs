@@ -1,7 +1,7 @@
 //! `judge`: a source profile is held against a target. Pure: the same two and the same time give the same verdict.
 
 use crate::attribute::{AGGREGATION, Absence, AttributeId, Attributes, DIGEST, Statable, VENDOR, Value};
-use crate::plan::{Lack, Required, Terms, present};
+use crate::plan::{Lack, Like, Required, Terms, present};
 use crate::profile::Profile;
 use crate::rule::{Absent, Capacity, Compare, Comparison, Mismatch, Pair, Resource, RuleTable};
 use crate::target::Target;
@@ -26,7 +26,7 @@ pub fn judge(source: &dyn Attributes, target: &Target, now: Option<u64>, verdict
     let case = Case { source, target, now };
     let questions = target.plan().questions(source);
     let mut told = 0;
-    let mut stated = None;
+    let (mut stated, mut like) = (None, Like::NONE);
     for terms in &questions.terms {
         if terms.told_before > told {
             verdict.push_all(questions.told.get(told..terms.told_before).unwrap_or(&[]));
@@ -35,7 +35,7 @@ pub fn judge(source: &dyn Attributes, target: &Target, now: Option<u64>, verdict
         if !terms.again {
             stated = source.value(terms.source);
         }
-        if !terms.is_met_by(stated, source) && terms.when.is_none_or(|when| when.holds(source, target)) {
+        if !terms.is_met_by(stated, source, &mut like) && terms.when.is_none_or(|when| when.holds(source, target)) {
             case.compare(terms, stated, verdict);
         }
     }

@@ -2,10 +2,11 @@
 //! for each stream. A plan holds nothing of a source.
 
 use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
 
 use crate::attribute::{Absence, AttributeId, Attributes, OwnedValue, Statable, Value};
 use crate::judge::say_lacking;
-use crate::rule::{Absent, Compare, Mismatch, Rule, When};
+use crate::rule::{Absent, Compare, Comparison, Mismatch, Pair, Rule, When};
 use crate::target::{Accept, Operand, Target};
 use crate::verdict::{Reason, ReasonId, Verdict, reasons};
 
@@ -52,10 +53,74 @@ pub(crate) struct Terms {
     pub told_before: usize,
     /// The vendor's row.
     pub rule: Option<&'static Rule>,
-    /// Whether a source that has what is required needs nothing else for the rule to hold.
-    holds_with_its_like: bool,
+    /// What else a source must have that has what is required for the rule to hold: these values, or none of these
+    /// attributes. `None` where that does not make it hold.
+    holds_with: Option<Vec<(AttributeId, Option<Known>)>>,
     /// Whether it holds for a source without the attribute.
     holds_without: bool,
+}
+
+/// What else a comparison of the vendor's own looks at in a source that has what the target has, and finds there, where it
+/// holds for the target's own like; `None` where it does not. What a comparison finds depends on nothing but what it looks
+/// at: so it holds for every source with the same.
+fn looks_at(
+    own: fn(&Pair<'_>) -> Comparison,
+    value: Value<'_>,
+    target: &Target,
+    replaced: &[AttributeId],
+) -> Option<Vec<(AttributeId, Option<Known>)>> {
+    let like = Watched { target, values: RefCell::default(), beyond: Cell::new(false) };
+    let replaced = &|attribute: AttributeId| attribute.is_one_of(replaced);
+    let pair = Pair { source: value, target: value, of_source: &like, of_target: target, replaced };
+    let holds = own(&pair) == Comparison::Match && !like.beyond.get();
+    holds.then(|| like.values.into_inner())
+}
+
+/// A source that has what the target has, and remembers what it was asked.
+struct Watched<'a> {
+    target: &'a Target,
+    values: RefCell<Vec<(AttributeId, Option<Known>)>>,
+    /// It was asked something else than values.
+    beyond: Cell<bool>,
+}
+
+impl Attributes for Watched<'_> {
+    fn value(&self, id: AttributeId) -> Option<Value<'_>> {
+        let value = self.target.value(id);
+        let mut values = self.values.borrow_mut();
+        if !values.iter().any(|(known, _)| known.is(id)) {
+            values.push((id, value.map(Known::of)));
+        }
+        value
+    }
+
+    fn place(&self, _: AttributeId) -> Option<(u64, u32)> {
+        self.beyond.set(true);
+        None
+    }
+
+    fn absence(&self, _: AttributeId) -> Absence {
+        self.beyond.set(true);
+        Absence::Unstated
+    }
+
+    fn statable(&self) -> Option<&'static Statable> {
+        self.beyond.set(true);
+        None
+    }
+}
+
+/// The last attribute of one source that was looked at beside another, and whether it has there what the target has: several
+/// rules look at the same.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Like {
+    attribute: AttributeId,
+    same: bool,
+}
+
+impl Like {
+    /// Nothing was looked at.
+    pub(crate) const NONE: Self = Self { attribute: AttributeId::NONE, same: false };
 }
 
 /// What a source is held against.
@@ -119,7 +184,10 @@ impl Plan {
     /// What the vendor's rules and the target's own come to on the target.
     pub(crate) fn of(target: &Target) -> Self {
         let mut replaced = Vec::new();
-        let terms = in_force(target, &mut replaced);
+        let mut terms = in_force(target, &mut replaced);
+        for terms in &mut terms {
+            terms.find_its_like(target, &replaced);
+        }
         let listed: Vec<Reason> = target.accepts().iter().flat_map(|accept| listed(accept, target)).collect();
         let questions = |statable| Questions::of(target, listed.clone(), terms.clone(), statable);
         let streams = target.rules().statable.iter();
@@ -151,7 +219,7 @@ impl Questions {
                 Some(None) => {}
             }
             if let Some(silent) = statable.filter(|statable| !statable.includes(terms.source)).map(Silent) {
-                if terms.is_met_by(None, &silent) {
+                if terms.is_met_by(None, &silent, &mut { Like::NONE }) {
                     continue;
                 }
                 if terms.says_the_same_of_the_silent() {
@@ -236,7 +304,7 @@ impl Terms {
             again: false,
             told_before: 0,
             rule: Some(rule),
-            holds_with_its_like: false,
+            holds_with: None,
             holds_without: false,
         };
         terms.on(target, rule.target_absent)
@@ -275,7 +343,7 @@ impl Terms {
             again: false,
             told_before: 0,
             rule: None,
-            holds_with_its_like: false,
+            holds_with: None,
             holds_without: false,
         }
     }
@@ -292,23 +360,40 @@ impl Terms {
                 Err(lack) => Required::Nothing(lack),
             };
         }
+        Some(self)
+    }
+
+    /// Finds out for which sources there is nothing to say.
+    fn find_its_like(&mut self, target: &Target, replaced: &[AttributeId]) {
         let required = self.required();
-        let holds_with_its_like = required.is_some_and(|value| self.compare.takes_its_like(value));
+        let holds_with = match (required, &self.compare) {
+            (Some(value), Compare::Own(own)) => looks_at(*own, value, target, replaced),
+            (Some(value), compare) => compare.takes_its_like(value).then(Vec::new),
+            (None, _) => None,
+        };
         let holds_without = match self.source_absent {
             Absent::Ignore => true,
             // It is taken in the place of the source's value.
-            Absent::Default(taken) => holds_with_its_like && required == Some(taken),
+            Absent::Default(taken) => holds_with.as_ref().is_some_and(Vec::is_empty) && required == Some(taken),
             _ => false,
         };
-        (self.holds_with_its_like, self.holds_without) = (holds_with_its_like, holds_without);
-        Some(self)
+        (self.holds_with, self.holds_without) = (holds_with, holds_without);
     }
 
     /// Whether there is nothing to say of the rule for a source that has this. It never says that a rule fails.
     #[inline]
-    pub(crate) fn is_met_by(&self, stated: Option<Value<'_>>, source: &impl Attributes) -> bool {
+    pub(crate) fn is_met_by(&self, stated: Option<Value<'_>>, source: &impl Attributes, like: &mut Like) -> bool {
         match stated {
-            Some(value) => self.holds_with_its_like && self.required() == Some(value),
+            Some(value) => self.holds_with.as_ref().is_some_and(|others| {
+                let same = |(id, other): &(AttributeId, Option<Known>)| {
+                    if !like.attribute.is(*id) {
+                        let same = source.value(*id) == other.as_ref().map(Known::value);
+                        *like = Like { attribute: *id, same };
+                    }
+                    like.same
+                };
+                self.required() == Some(value) && others.iter().all(same)
+            }),
             None => self.holds_without || source.absence(self.source) == Absence::Awaited,
         }
     }

@@ -129,7 +129,7 @@ fn judged(source: &Facts, target: &Target, now: Option<u64>) -> Verdict {
     for terms in &target.plan().questions(source).terms {
         let stated = source.value(terms.source);
         let awaited = stated.is_none() && source.absence(terms.source) == Absence::Awaited;
-        if terms.is_met_by(stated, source) && !awaited {
+        if terms.is_met_by(stated, source, &mut { Like::NONE }) && !awaited {
             let mut asked = Verdict::new();
             Case { source, target, now }.compare(terms, stated, &mut asked);
             assert_eq!(asked, Verdict::new(), "a rule that is met has nothing to say: {terms:?}");

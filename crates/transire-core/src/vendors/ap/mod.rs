@@ -199,7 +199,7 @@ pub static RULES: RuleTable = RuleTable {
         ),
     ],
     derive: derives_nothing,
-    statable: &[],
+    statable: &[&stream::STATABLE],
     contradiction: never_contradicts,
     impossible,
 };

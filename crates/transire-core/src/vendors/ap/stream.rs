@@ -10,7 +10,7 @@
 use alloc::boxed::Box;
 
 use super::{AP_TYPE, APQNS, BOUND, CONTROL_DOMAINS, MODE, QUEUE_FACILITIES};
-use crate::attribute::{AttributeId, Attributes, MEMBERS_MAX, Text, Type, VENDOR, Value};
+use crate::attribute::{AttributeId, Attributes, MEMBERS_MAX, Statable, Text, Type, VENDOR, Value};
 use crate::bytes::{big_endian, hex, index, widen};
 use crate::format::{
     Choices, DeviceKey, Event, Field, FieldKind, Format, Glance, Hold, Identified, KnownBy, Layout, Likeness, Phase,
@@ -116,6 +116,9 @@ pub mod reasons {
     }
 }
 
+/// Bytes of a queue's name as a member of a set or a key of a map.
+const NAME_LEN: usize = 2 + 7;
+
 /// A queue as the stream has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Queue {
@@ -124,8 +127,17 @@ struct Queue {
     reserved: u64,
 }
 
-/// Modes of an adapter, by their bits in the first half of the status word: D, A and X.
-const MODES: [(u32, &[u8]); 3] = [(0x1000_0000, b"cca"), (0x0800_0000, b"accelerator"), (0x0400_0000, b"ep11")];
+/// Most bytes of a value that a queue has in a map.
+const VALUE_MAX: usize = 11;
+/// Most bytes of such a pair: the value has its length before it, too.
+const PAIR_MAX: usize = NAME_LEN + 2 + VALUE_MAX;
+
+/// Modes of an adapter, by their bits in the first half of the status word: D, A and X; and how long their names are.
+const MODES: [(u32, [u8; VALUE_MAX], usize); 3] = [
+    (0x1000_0000, *b"cca\0\0\0\0\0\0\0\0", 3),
+    (0x0800_0000, *b"accelerator", 11),
+    (0x0400_0000, *b"ep11\0\0\0\0\0\0\0", 4),
+];
 
 impl Queue {
     fn read(bytes: &[u8; QUEUE_LEN]) -> Self {
@@ -136,7 +148,7 @@ impl Queue {
     }
 
     /// `05.00ab`, as a member of a set or a key of a map: its length before it.
-    fn name(self) -> [u8; 9] {
+    fn name(self) -> [u8; NAME_LEN] {
         let [card, domain] = self.apqn.to_be_bytes().map(hex);
         [7, 0, card[0], card[1], b'.', b'0', b'0', domain[0], domain[1]]
     }
@@ -184,13 +196,13 @@ const STATED: [(AttributeId, Type); 5] = [
 ];
 
 /// Most bytes that the values take of a stream of so many queues and control domains: two types of members, and of each
-/// queue its number alone, with its type, with its mode, and with its facilities.
+/// queue its number alone, with its type, with its mode, and with its facilities; and what the last pair leaves over.
 const fn room(queues: usize, domains: usize) -> usize {
-    2 + domains * (2 + 4) + queues * (4 * (2 + 7) + (2 + 3) + (2 + 11) + (2 + 10))
+    PAIR_MAX + 2 + domains * (2 + 4) + queues * (4 * NAME_LEN + (2 + 3) + (2 + 11) + (2 + 10))
 }
 
 /// Queues and control domains that most devices have at the most: to judge one takes that much less room.
-const FEW: (usize, usize) = (8, 64);
+const FEW: (usize, usize) = (8, 16);
 
 /// What a stream says of its source that has few queues.
 type FewQueues = Listed<{ room(FEW.0, FEW.1) }>;
@@ -268,30 +280,45 @@ impl<const ROOM: usize> Listed<ROOM> {
 
     /// What the value of this attribute has of the queue.
     fn list(&mut self, queue: Queue, id: AttributeId) {
-        let (name, facilities) = (queue.name(), queue.facilities());
+        let facilities = queue.facilities();
+        let mut value = [0; VALUE_MAX];
         if id == APQNS {
-            self.push(&name);
+            self.push(&queue.name());
         } else if id == AP_TYPE {
             let kind = queue.kind();
-            let digits = [b'0' + kind / 100, b'0' + kind / 10 % 10, b'0' + kind % 10];
-            let leading = digits.iter().take(2).take_while(|digit| **digit == b'0').count();
-            self.pair(&name, digits.get(leading..).unwrap_or(&digits));
+            let digits = [kind / 100, kind / 10 % 10, kind % 10].map(|digit| b'0' + digit);
+            let digits: &[u8] = match &digits {
+                [b'0', b'0', ones @ ..] => ones,
+                [b'0', tens @ ..] => tens,
+                all => all,
+            };
+            let length = value.iter_mut().zip(digits).map(|(slot, digit)| *slot = *digit).count();
+            self.pair(queue, value, length);
         } else if id == MODE {
-            let mut modes = MODES.iter().filter(|(bit, _)| facilities & bit != 0);
+            let mut modes = MODES.iter().filter(|(bit, ..)| facilities & bit != 0);
             // Of a queue with no mode, or with several, nothing is said.
-            if let (Some((_, mode)), None) = (modes.next(), modes.next()) {
-                self.pair(&name, mode);
+            if let (Some((_, mode, length)), None) = (modes.next(), modes.next()) {
+                self.pair(queue, *mode, *length);
             }
         } else {
             let [a, b, c, d] = facilities.to_be_bytes().map(hex);
-            self.pair(&name, &[b'0', b'x', a[0], a[1], b[0], b[1], c[0], c[1], d[0], d[1]]);
+            self.pair(queue, [b'0', b'x', a[0], a[1], b[0], b[1], c[0], c[1], d[0], d[1], 0], 10);
         }
     }
 
-    fn pair(&mut self, name: &[u8; 9], value: &[u8]) {
-        self.push(name);
-        self.push(&u16::try_from(value.len()).unwrap_or(u16::MAX).to_le_bytes());
-        self.push(value);
+    /// A queue with its value, of which so many bytes count. All of them are put down, as that takes less time than to look
+    /// how many; the next pair overwrites the rest.
+    fn pair(&mut self, queue: Queue, value: [u8; VALUE_MAX], length: usize) {
+        let mut pair = [0; PAIR_MAX];
+        let (name, rest) = pair.split_at_mut(NAME_LEN);
+        name.copy_from_slice(&queue.name());
+        let (count, rest) = rest.split_at_mut(2);
+        count.copy_from_slice(&u16::try_from(length).unwrap_or(u16::MAX).to_le_bytes());
+        rest.copy_from_slice(&value);
+        if let Some(room) = self.bytes.get_mut(self.length..).and_then(<[u8]>::first_chunk_mut) {
+            *room = pair;
+            self.length += NAME_LEN + 2 + length;
+        }
     }
 }
 
@@ -314,20 +341,23 @@ fn domains(header: &[u8], mut each: impl FnMut(u8)) {
     }
 }
 
+/// What a stream says of its source.
+pub static STATABLE: Statable =
+    Statable { attributes: &[VENDOR, CONTROL_DOMAINS, APQNS, AP_TYPE, MODE, QUEUE_FACILITIES], unsaid: &[] };
+
 impl<const ROOM: usize> Attributes for Listed<ROOM> {
+    fn statable(&self) -> Option<&'static Statable> {
+        Some(&STATABLE)
+    }
+
     fn value(&self, id: AttributeId) -> Option<Value<'_>> {
         if id.is(VENDOR) {
             return Some(Value::Text(Text::constant("ap")));
         }
-        let mut start = 0;
-        for ((stated, kind), end) in STATED.into_iter().zip(self.ends) {
-            if stated.is(id) {
-                let bytes = self.bytes.get(start..end).filter(|bytes| !bytes.is_empty())?;
-                return Value::read_again(kind, bytes);
-            }
-            start = end;
-        }
-        None
+        let at = STATED.iter().position(|(stated, _)| stated.is(id))?;
+        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        let bytes = self.bytes.get(start..*self.ends.get(at)?).filter(|bytes| !bytes.is_empty())?;
+        Value::read_again(STATED.get(at)?.1, bytes)
     }
 
     fn place(&self, id: AttributeId) -> Option<(u64, u32)> {
