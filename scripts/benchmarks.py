@@ -61,6 +61,10 @@ Through pipes: {} of payload in a sealed stream, from a writer to a reader that 
 GiB/s from the first byte to the last. `dd bs=1M iflag=fullblock` has a buffer of the size of a frame, as the gate must
 have; `cat` one of its own choice.
 """
+FROM_RUST = """\
+From Rust (criterion, median), over the first bytes of a stream that are in memory. Of each format the first example that
+passes, and the one that is refused for the most reasons:
+"""
 FROM_C = """\
 A gate through the C ABI, beside the same gate from Rust, both on the heap and with room for every reason: made and
 freed; given the first bytes of a stream; and with a whole stream pumped through it from memory, of which nothing is
@@ -98,19 +102,12 @@ WHY_PIPE = {
     "zero": "all of it is over in some milliseconds: a record of 9 bytes stands for a page of 4 KiB, and the gate "
     "looks at every one, which takes it a few ns",
 }
-OF_FORMATS = "verdict of a format"
-"""The group of criterion's that times the first bytes of each format."""
 FIRST_OF = "first bytes of "
-"""What stands before the names in that group."""
+"""What stands before the names in the group that times the first bytes of each format."""
+NAMES_OF = {"verdict of a format": FIRST_OF, "refusal of a format": "a refusal of "}
+"""What stands before the names in a group: of each format the example that is refused for the most reasons, too."""
 OF_A_FORMAT = 200.0
 """Nanoseconds that a verdict on the header of a format may take."""
-WHY_FORMAT = {
-    "ap": "what tells the source is no header but its queues: four sets and maps are made of them, and three compared "
-    "queue by queue",
-    "nvidia-vgpu-metadata": "32 rows and nine notes, and versions that are read from texts at each verdict",
-    "nvme-2.1": "27 rows, each of which looks its attribute up",
-}
-"""Why a format takes longer than it may, as measured with callgrind."""
 OF_RECORDS = """\
 Long streams of records, walked in memory that becomes resident only where it is touched. All of it lies in memory, so
 this is the cost of the headers: nothing is read of what stands between them.
@@ -225,8 +222,7 @@ def verdicts_from_rust(run: Run) -> dict[str, float]:
         for path in Path(home).glob("**/new/estimates.json"):
             named = json.loads(path.with_name("benchmark.json").read_text(encoding="utf-8"))
             estimates = json.loads(path.read_text(encoding="utf-8"))
-            of_format = named["group_id"] == OF_FORMATS
-            name = f"{FIRST_OF}{named['function_id']}" if of_format else named["function_id"]
+            name = f"{NAMES_OF.get(named['group_id'], '')}{named['function_id']}"
             found[name] = float(estimates["median"]["point_estimate"])
     return found
 
@@ -684,7 +680,7 @@ def aims(
         (one for one in rust.items() if one[0].startswith(FIRST_OF)), key=lambda one: one[1]
     ):
         aim = f"verdict on the {name}: 200 ns"
-        why = WHY_FORMAT.get(name.removeprefix(FIRST_OF), "what else the machine was doing: it is met when nothing is")
+        why = "what else the machine was doing: it is met when nothing is"
         rows.append(Aim(aim, f"{nanoseconds:.0f} ns", nanoseconds < OF_A_FORMAT, why))
     calls = [streams[0, f"allocations, {name}"][0] for name in ("mtty", "sealed")]
     measured_calls = f"mtty {calls[0]:.0f}, sealed {calls[1]:.0f}"
@@ -777,7 +773,7 @@ def report(
             [(row.aim, row.measured, "met" if row.met else "**missed**", "" if row.met else row.why) for row in rows],
         ),
         "## A verdict\n",
-        "From Rust (criterion, median), over the first bytes of a stream that are in memory:\n",
+        FROM_RUST,
         table(
             ("input", "time"),
             [(name, f"{value:.0f} ns") for name, value in sorted(rust.items(), key=lambda one: one[1])],

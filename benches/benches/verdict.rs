@@ -7,7 +7,7 @@ mod listed;
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use listed::examples;
+use listed::{Example, examples};
 use transire_benches::{MTTY_HEADER, profile, sealed, target};
 use transire_core::early::{Early, judge_first};
 use transire_core::gate::Input;
@@ -44,38 +44,48 @@ fn verdicts(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The first example of each format that has a target and passes: what its first bytes are judged in.
+/// Of each format the first example that has a target and passes, and the one that is refused for the most reasons: what
+/// their first bytes are judged in.
 fn formats(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("verdict of a format");
-    let mut done = Vec::new();
-    for example in examples() {
-        let Some(target) = example.target.filter(|_| example.outcome == "compatible") else { continue };
-        let forced = match example.options.input {
-            Input::Format(format, choices) => Some((format, choices)),
-            _ => None,
-        };
-        let first = |verdict: &mut Verdict| {
-            let prefix = (black_box(&example.input[..]), false);
-            judge_first(VENDORS, Some(&target), forced, prefix, None, verdict, &mut |_| {})
-        };
-        let mut verdict = Verdict::new();
-        let Early::Judged { format: Some(format), .. } = first(&mut verdict) else { continue };
-        assert_eq!(verdict.outcome(), Outcome::Compatible);
-        if done.contains(&format.name) {
-            continue;
+    for (group, is_refused) in [("verdict of a format", false), ("refusal of a format", true)] {
+        let mut group = criterion.benchmark_group(group);
+        let mut chosen: Vec<(&str, usize, Example)> = Vec::new();
+        for example in examples().into_iter().filter(|example| example.target.is_some()) {
+            let mut verdict = Verdict::new();
+            let Early::Judged { format: Some(format), .. } = first(&example, &mut verdict) else { continue };
+            if is_refused != (verdict.outcome() != Outcome::Compatible) {
+                continue;
+            }
+            let reasons = verdict.reasons().len();
+            match chosen.iter_mut().find(|(name, ..)| *name == format.name) {
+                None => chosen.push((format.name, reasons, example)),
+                Some(before) if is_refused && before.1 < reasons => *before = (format.name, reasons, example),
+                Some(_) => {}
+            }
         }
-        done.push(format.name);
-        // As a caller does who judges many: the room for the reasons is made once.
-        let mut verdict = Verdict::with_room();
-        group.bench_function(format.name, |bencher| {
-            bencher.iter(|| {
-                verdict.clear();
-                first(&mut verdict);
-                verdict.outcome()
+        for (name, _, example) in chosen {
+            // As a caller does who judges many: the room for the reasons is made once.
+            let mut verdict = Verdict::with_room();
+            group.bench_function(name, |bencher| {
+                bencher.iter(|| {
+                    verdict.clear();
+                    first(&example, &mut verdict);
+                    verdict.outcome()
+                });
             });
-        });
+        }
+        group.finish();
     }
-    group.finish();
+}
+
+/// Judges the first bytes of an example.
+fn first(example: &Example, verdict: &mut Verdict) -> Early {
+    let forced = match example.options.input {
+        Input::Format(format, choices) => Some((format, choices)),
+        _ => None,
+    };
+    let prefix = (black_box(&example.input[..]), false);
+    judge_first(VENDORS, example.target.as_deref(), forced, prefix, None, verdict, &mut |_| {})
 }
 
 criterion_group!(benches, verdicts, formats);

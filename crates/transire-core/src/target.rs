@@ -214,11 +214,9 @@ impl Target {
 
     /// How the attribute can be set to the value, where it can and the attribute can have that value at all.
     pub fn setting(&self, attribute: AttributeId, value: Value<'_>) -> Option<&Settable> {
+        let settable = self.settable.iter().find(|row| row.attribute.is(attribute) && row.allowed.admits(value))?;
         let definition = self.rules.dictionary.by_number(attribute.number())?;
-        if definition.kind != value.kind() || !definition.constraint.admits(value) {
-            return None;
-        }
-        self.settable.iter().find(|row| row.attribute.is(attribute) && row.allowed.admits(value))
+        (definition.kind == value.kind() && definition.constraint.admits(value)).then_some(settable)
     }
 
     /// What the device is.

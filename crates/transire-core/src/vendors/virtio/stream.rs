@@ -185,10 +185,11 @@ struct Features {
 impl Features {
     fn read(bytes: &[u8], at: u64) -> Self {
         let mut bits = [0; FEATURES_MAX as usize];
-        for (bit, byte) in bits.iter_mut().zip(bytes) {
+        let there = bytes.get(..bits.len()).unwrap_or(bytes);
+        for (bit, byte) in bits.iter_mut().zip(there) {
             *bit = *byte;
         }
-        let length = bits.iter().rposition(|&byte| byte != 0).map_or(1, |last| last + 1);
+        let length = there.iter().rposition(|&byte| byte != 0).map_or(1, |last| last + 1);
         Self { bits, length, place: (at, u32::try_from(bytes.len()).unwrap_or(u32::MAX)) }
     }
 
