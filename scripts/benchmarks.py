@@ -62,8 +62,8 @@ GiB/s from the first byte to the last. `dd bs=1M iflag=fullblock` has a buffer o
 have; `cat` one of its own choice.
 """
 FROM_RUST = """\
-From Rust (criterion, median), over the first bytes of a stream that are in memory. Of each format the first example that
-passes, and the one that is refused for the most reasons:
+From Rust (criterion, median), over the first bytes of a stream that are in memory. Of each format the first example
+that passes, and the one that is refused for the most reasons:
 """
 FROM_C = """\
 A gate through the C ABI, beside the same gate from Rust, both on the heap and with room for every reason: made and

@@ -461,11 +461,11 @@ impl<'a, 'b> Walk<'a, 'b> {
 
         let name = id.split(|&byte| byte == 0).next().unwrap_or(&[]);
         let own = expected.get(number).ok_or(Stop)?;
-        let known = expected.iter().any(|one| one.id.as_bytes() == name);
-        let wanted = Datum::Word(own.id);
-        self.holds(known, reasons::UNKNOWN, (at, at + 8), Datum::Wire(little_endian(&id)), wanted)?;
-        let is_own = own.id.as_bytes() == name;
-        self.holds(is_own, reasons::ORDER, (at, at + 8), Datum::Wire(little_endian(&id)), wanted)?;
+        if own.id.as_bytes() != name {
+            let is_known = expected.iter().any(|one| one.id.as_bytes() == name);
+            let id_of = if is_known { reasons::ORDER } else { reasons::UNKNOWN };
+            self.wrong(id_of, (at, at + 8), Datum::Wire(little_endian(&id)), Datum::Word(own.id))?;
+        }
         // One note for the names of a block: where the first such byte stands.
         if !self.padded {
             self.padded = self.padding(at + name.len(), at + 8)?;
@@ -563,6 +563,7 @@ impl<'a, 'b> Walk<'a, 'b> {
 
     /// Tells a finding about the bytes of a place unless something holds. Behind a finding that is no note there is
     /// nothing.
+    #[inline]
     fn holds(
         &mut self,
         holds: bool,
@@ -571,9 +572,11 @@ impl<'a, 'b> Walk<'a, 'b> {
         found: Datum,
         required: Datum,
     ) -> Result<(), Stop> {
-        if holds {
-            return Ok(());
-        }
+        if holds { Ok(()) } else { self.wrong(id, (from, to), found, required) }
+    }
+
+    #[cold]
+    fn wrong(&mut self, id: ReasonId, (from, to): (usize, usize), found: Datum, required: Datum) -> Result<(), Stop> {
         let length = u32::try_from(to.saturating_sub(from)).unwrap_or(0);
         let reason = Reason::at(id, widen(from)).spanning(widen(from), length).because(found, required);
         let go_on = (self.tell)(Told::Finding(reason));
@@ -581,6 +584,7 @@ impl<'a, 'b> Walk<'a, 'b> {
     }
 
     /// The same about a field of the structure at `at`.
+    #[inline]
     fn field(
         &mut self,
         holds: bool,
@@ -590,14 +594,23 @@ impl<'a, 'b> Walk<'a, 'b> {
         at: usize,
         required: Datum,
     ) -> Result<(), Stop> {
-        if holds {
-            return Ok(());
-        }
+        if holds { Ok(()) } else { self.wrong_field(id, layout, name, at, required) }
+    }
+
+    #[cold]
+    fn wrong_field(
+        &mut self,
+        id: ReasonId,
+        layout: &'static Layout,
+        name: &str,
+        at: usize,
+        required: Datum,
+    ) -> Result<(), Stop> {
         let field = layout.field(name).ok_or(Stop)?;
         let (from, size) = (at + index(field.offset), field.kind.size().unwrap_or(0));
         let found = little_endian(self.bytes(from, size)?);
         let found = if field.kind.is_hex() { Datum::Wire(found) } else { Datum::Count(found) };
-        self.holds(false, id, (from, from + size), found, required)
+        self.wrong(id, (from, from + size), found, required)
     }
 
     /// Notes the first byte between two places that is not zero; returns whether there is one.
@@ -605,7 +618,7 @@ impl<'a, 'b> Walk<'a, 'b> {
         let mut bytes = (from..).zip(self.stream.get(from..to).unwrap_or(&[]));
         let Some((at, &byte)) = bytes.find(|(_, byte)| **byte != 0) else { return Ok(false) };
         let found = Datum::Wire(u64::from(byte));
-        self.holds(false, reasons::PADDING, (at, to), found, Datum::Wire(0))?;
+        self.wrong(reasons::PADDING, (at, to), found, Datum::Wire(0))?;
         Ok(true)
     }
 }
