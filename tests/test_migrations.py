@@ -513,6 +513,11 @@ def test_a_migration_that_ends_before_its_device_says_so() -> None:
         verdict = transire.check(data[:length], ONE_PORT)
         assert verdict.outcome is Outcome.TRUNCATED
         assert reason in {each.id for each in verdict.reasons}
+        whole = transire.verify(data[:length], ONE_PORT)
+        assert whole.outcome is Outcome.TRUNCATED
+        # The first cut is inside the section that names it.
+        assert [device.verdict.outcome for device in whole.devices] == [Outcome.TRUNCATED] * (length > 130)
+        assert [each.id for each in whole.reasons].count("qemu.truncated") == 1, "said once"
     with pytest.raises(transire.Unrecognized, match=r"libvirt\.compressed"):
         transire.profile_of(image(data, form=5))
 

@@ -597,6 +597,12 @@ fn of_whole(migration: &Migration) -> Parts {
     }
 }
 
+/// Whether the migration mentions the device, and what is wrong with it as a whole ended the walk before anything of the
+/// device could be judged: that is no compatible device.
+fn never_came(migration: &Migration, seen: &Judged<'_>) -> bool {
+    migration.verdict().is_settled_against() && seen.gate.is_none() && !seen.verdict().is_settled_against()
+}
+
 /// The verdict on a whole migration, its devices among it.
 pub(crate) fn verdict_of(
     py: Python<'_>,
@@ -606,14 +612,23 @@ pub(crate) fn verdict_of(
     let mut whole = of_whole(migration);
     let OfMigration { mut reports, mut devices, .. } = whole.of_migration.take().unwrap_or_default();
     for (number, seen) in migration.devices().enumerate() {
-        let parts = parts_of(&seen, &|reason| migration.words(Some(number), reason));
-        for reason in parts.verdict.reasons() {
-            whole.verdict.push(*reason);
-        }
-        whole.verdict.count_dropped(parts.verdict.dropped());
-        if let Some(of) = &parts.of_migration {
-            let room = REASONS_KEPT.saturating_sub(reports.len());
-            reports.extend(of.reports.iter().take(room).cloned());
+        let mut parts = parts_of(&seen, &|reason| migration.words(Some(number), reason));
+        if never_came(migration, &seen) {
+            // What is wrong with the whole is why, and is told of the whole already.
+            let why = of_whole(migration);
+            parts.verdict = why.verdict;
+            if let (Some(of), Some(why)) = (&mut parts.of_migration, why.of_migration) {
+                of.reports = why.reports;
+            }
+        } else {
+            for reason in parts.verdict.reasons() {
+                whole.verdict.push(*reason);
+            }
+            whole.verdict.count_dropped(parts.verdict.dropped());
+            if let Some(of) = &parts.of_migration {
+                let room = REASONS_KEPT.saturating_sub(reports.len());
+                reports.extend(of.reports.iter().take(room).cloned());
+            }
         }
         let Besides { structures, path } = besides(number, &seen)?;
         let known = seen.device;
@@ -665,10 +680,7 @@ pub(crate) fn of_device(
     let mut meant = there().filter(|(_, seen)| device.is_none_or(|device| seen.place() == device.as_bytes()));
     let unreadable = migration.verdict().is_settled_against();
     match (meant.next(), meant.next(), device) {
-        // It is mentioned, and the walk did not come to anything that could be judged.
-        (Some((_, seen)), None, _) if unreadable && seen.gate.is_none() && !seen.verdict().is_settled_against() => {
-            Ok(of_whole(&migration))
-        }
+        (Some((_, seen)), None, _) if never_came(&migration, &seen) => Ok(of_whole(&migration)),
         (Some((number, seen)), None, _) => Ok(parts_of(&seen, &|reason| migration.words(Some(number), reason))),
         (Some(_), Some(_), None) => {
             Err(usage(format!("a migration stream of several devices: name one of {}", names())))

@@ -82,7 +82,9 @@ def _show_device(screen: Screen, device: Device, passed: str) -> None:
     length = f", {device.length} bytes in {pieces}" if device.extents else ""
     screen.line("device ", (printable(device.name) or "(any)", "bold"), ": ", (name, STYLES[outcome]), what, length)
     for reason in verdict.reasons:
-        _show_reason(screen, reason)
+        # What is about the whole, and has kept the device from coming, stands there.
+        if reason.device is not None:
+            _show_reason(screen, reason)
 
 
 def _show_reason(screen: Screen, reason: Reason) -> None:
