@@ -41,22 +41,19 @@ pub fn recognise(registry: Registry, vendor: Option<&str>, prefix: &[u8], eof: b
     // What speaks for something, and what speaks for nothing; see `candidates`, which tells the same at leisure.
     let (mut possible, mut opaque) = (Few::None, Few::None);
     let is_whole = prefix.len() == index(PREFIX_MAX);
-    for row in registry.0 {
-        for format in row.formats {
-            let own = || vendor.is_none_or(|vendor| vendor == row.name());
-            let likeness = match format.known_by {
-                KnownBy::Magic(magics) => Magic::likeness_of(magics, first),
-                KnownBy::Fit(_) if is_whole && !own() => continue,
-                KnownBy::Distinct(look) | KnownBy::Fit(look) => look(prefix, eof),
-            };
-            match likeness {
-                Likeness::Certain if format.role == Role::Source => return Recognised::Native(format),
-                Likeness::Certain => return Recognised::Refused(Reason::at(reasons::FORMAT_DESCRIBES_TARGET, 0)),
-                Likeness::Short => short = true,
-                Likeness::Possible(_) if own() && format.role == Role::Source => possible.add(format),
-                Likeness::Opaque if vendor.is_some() && own() && format.role == Role::Source => opaque.add(format),
-                Likeness::Possible(_) | Likeness::Opaque | Likeness::No => {}
-            }
+    for format in registry.0.iter().flat_map(|vendor| vendor.formats) {
+        let likeness = match format.known_by {
+            KnownBy::Magic(magics) => Magic::likeness_of(magics, first),
+            KnownBy::Fit(_) if is_whole && !is_own(format, vendor) => continue,
+            KnownBy::Distinct(look) | KnownBy::Fit(look) => look(prefix, eof),
+        };
+        match likeness {
+            Likeness::Certain if format.role == Role::Source => return Recognised::Native(format),
+            Likeness::Certain => return Recognised::Refused(Reason::at(reasons::FORMAT_DESCRIBES_TARGET, 0)),
+            Likeness::Short => short = true,
+            Likeness::Possible(_) if is_own(format, vendor) => possible.add(format),
+            Likeness::Opaque if vendor.is_some() && is_own(format, vendor) => opaque.add(format),
+            Likeness::Possible(_) | Likeness::Opaque | Likeness::No => {}
         }
     }
     if short && !eof && prefix.len() < index(PREFIX_MAX) {
